@@ -1,0 +1,1 @@
+"""Ostiary: a session server. An ended session is dead everywhere at once."""
