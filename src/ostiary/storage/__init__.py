@@ -1,0 +1,1 @@
+"""The only SQL. Functions take a `Transaction` first and answer with values of the domain."""

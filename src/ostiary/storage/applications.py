@@ -1,0 +1,114 @@
+"""Applications, as rows. A client secret is kept encrypted, since the wire shows it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from ostiary.domain.accounts import Application
+from ostiary.storage.database import Transaction
+from ostiary.storage.organizations import lifetime_columns, to_overrides
+from ostiary.storage.tables import application, organization
+
+_undeleted = (
+    select(application, organization.c.name.label("organization"))
+    .join(organization, organization.c.key == application.c.organization_key)
+    .where(application.c.deleted_at.is_(None))
+)
+
+
+def _to_application(row: Row[Any]) -> Application:
+    return Application(
+        key=row.key,
+        name=row.name,
+        organization_key=row.organization_key,
+        organization=row.organization,
+        display_name=row.display_name,
+        created_at=row.created_at,
+        client_id=row.client_id,
+        sealed_secret=row.sealed_secret,
+        redirect_uris=tuple(json.loads(row.redirect_uris)),
+        description=row.description,
+        homepage_url=row.homepage_url,
+        logo=row.logo,
+        backchannel_logout_uri=row.backchannel_logout_uri,
+        lifetimes=to_overrides(row),
+        exclusive=row.exclusive,
+        sign_in_disabled=row.sign_in_disabled,
+        epoch=row.epoch,
+        sealed_extra=row.sealed_extra,
+    )
+
+
+def _columns(item: Application) -> dict[str, Any]:
+    return {
+        "name": item.name,
+        "organization_key": item.organization_key,
+        "display_name": item.display_name,
+        "client_id": item.client_id,
+        "sealed_secret": item.sealed_secret,
+        "redirect_uris": json.dumps(item.redirect_uris),
+        "description": item.description,
+        "homepage_url": item.homepage_url,
+        "logo": item.logo,
+        "backchannel_logout_uri": item.backchannel_logout_uri,
+        "exclusive": item.exclusive,
+        "sign_in_disabled": item.sign_in_disabled,
+        "sealed_extra": item.sealed_extra,
+        **lifetime_columns(item.lifetimes),
+    }
+
+
+def get(tx: Transaction, name: str) -> Application | None:
+    """The application of this name; names are unique over all organizations."""
+    row = tx.row(_undeleted.where(application.c.name == name))
+    return None if row is None else _to_application(row)
+
+
+def by_client_id(tx: Transaction, client_id: str) -> Application | None:
+    """The application of this client id."""
+    row = tx.row(_undeleted.where(application.c.client_id == client_id))
+    return None if row is None else _to_application(row)
+
+
+def every(
+    tx: Transaction, *, organization_name: str | None = None
+) -> list[Application]:
+    """All applications, or those of one organization, oldest first."""
+    query = _undeleted.order_by(application.c.key)
+    if organization_name is not None:
+        query = query.where(organization.c.name == organization_name)
+    return [_to_application(row) for row in tx.rows(query)]
+
+
+def add(tx: Transaction, item: Application) -> int:
+    """Write a new application; ``item.key`` is ignored.
+
+    Returns:
+        Its key.
+    """
+    added = tx.execute(
+        insert(application)
+        .values(created_at=item.created_at, **_columns(item))
+        .returning(application.c.key)
+    )
+    return int(added.scalar_one())
+
+
+def put(tx: Transaction, item: Application) -> None:
+    """Write an application's new values."""
+    tx.execute(
+        update(application)
+        .where(application.c.key == item.key)
+        .values(**_columns(item))
+    )
+
+
+def delete(tx: Transaction, key: int, now: datetime) -> None:
+    """Hide an application; what it is still owed stays readable."""
+    tx.execute(
+        update(application).where(application.c.key == key).values(deleted_at=now)
+    )

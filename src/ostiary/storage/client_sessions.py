@@ -1,0 +1,150 @@
+"""Which applications a session is used in, and so who must be told when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import insert, select, update
+
+from ostiary.domain.session import Session
+from ostiary.storage.database import RecordKey, Transaction
+from ostiary.storage.tables import application, client_session, organization, session
+
+
+def wire_time(instant: datetime) -> str:
+    """An instant as the Casdoor wire writes it: RFC 3339 with seconds (contract 0.1)."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class ClientSession(msgspec.Struct, frozen=True, kw_only=True):
+    """A session in one application. ``sid`` is what that application knows it by."""
+
+    organization_key: int
+    user_key: int
+    session_id: str
+    application_key: int
+    organization: str
+    user: str
+    application: str
+    display_name: str
+    backchannel_logout_uri: str
+    sid: str
+    created_at: datetime
+
+    @property
+    def record(self) -> RecordKey:
+        """The Casdoor record that shows it."""
+        return self.organization, self.user, self.application
+
+
+def add(
+    tx: Transaction,
+    owner: Session,
+    *,
+    application_key: int,
+    application_name: str,
+    application_epoch: int,
+    sid: str,
+    now: datetime,
+) -> bool:
+    """Write that a session is used in an application.
+
+    Returns:
+        False when it was already; the row and its ``sid`` stay as they are.
+    """
+    known = tx.row(
+        select(client_session.c.sid).where(
+            client_session.c.organization_key == owner.organization_key,
+            client_session.c.user_key == owner.user_key,
+            client_session.c.session_id == owner.id,
+            client_session.c.application_key == application_key,
+        )
+    )
+    if known is not None:
+        tx.execute(
+            update(client_session)
+            .where(client_session.c.sid == known.sid)
+            .values(application_epoch=application_epoch)
+        )
+        return False
+    tx.execute(
+        insert(client_session).values(
+            organization_key=owner.organization_key,
+            user_key=owner.user_key,
+            session_id=owner.id,
+            application_key=application_key,
+            sid=sid,
+            created_at=now,
+            application_epoch=application_epoch,
+        )
+    )
+    key = (owner.organization, owner.user, application_name)
+    tx.record_deltas[key] += 1
+    tx.record_births.setdefault(key, wire_time(now))
+    return True
+
+
+def of_sessions(
+    tx: Transaction, session_ids: Sequence[str], *, open_only: bool = True
+) -> list[ClientSession]:
+    """The client sessions of some sessions, by session and application."""
+    if not session_ids:
+        return []
+    query = (
+        select(
+            client_session,
+            organization.c.name.label("organization"),
+            session.c.user_name,
+            application.c.name.label("application"),
+            application.c.display_name,
+            application.c.backchannel_logout_uri,
+        )
+        .select_from(
+            client_session.join(session, session.c.id == client_session.c.session_id)
+            .join(organization, organization.c.key == client_session.c.organization_key)
+            .join(application, application.c.key == client_session.c.application_key)
+        )
+        .where(client_session.c.session_id.in_(session_ids))
+        .order_by(client_session.c.session_id, application.c.name)
+    )
+    if open_only:
+        query = query.where(client_session.c.ended_at.is_(None))
+    return [
+        ClientSession(
+            organization_key=row.organization_key,
+            user_key=row.user_key,
+            session_id=row.session_id,
+            application_key=row.application_key,
+            organization=row.organization,
+            user=row.user_name,
+            application=row.application,
+            display_name=row.display_name,
+            backchannel_logout_uri=row.backchannel_logout_uri,
+            sid=row.sid,
+            created_at=row.created_at,
+        )
+        for row in tx.rows(query)
+    ]
+
+
+def end(tx: Transaction, ended: Sequence[ClientSession], now: datetime) -> None:
+    """End client sessions together with their sessions.
+
+    Those whose application names no logout address are settled with it: nobody can be told.
+    """
+    for settled_at in (now, None):
+        sids = [
+            c.sid
+            for c in ended
+            if bool(c.backchannel_logout_uri) == (settled_at is None)
+        ]
+        if sids:
+            tx.execute(
+                update(client_session)
+                .where(client_session.c.sid.in_(sids))
+                .values(ended_at=now, settled_at=settled_at)
+            )
+    for item in ended:
+        tx.record_deltas[item.record] -= 1

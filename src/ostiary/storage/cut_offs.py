@@ -1,0 +1,85 @@
+"""Cut-offs whose rows are not settled yet (DESIGN section 1, "epoch")."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import insert, select, update
+
+from ostiary.domain.session import EndReason
+from ostiary.storage.database import Transaction
+from ostiary.storage.tables import application, cut_off, organization, user
+
+_SUBJECTS = {"organization": organization, "user": user, "application": application}
+
+
+class CutOff(msgspec.Struct, frozen=True, kw_only=True):
+    """One increment of an epoch, and what is still to be written for it."""
+
+    id: int
+    subject: str
+    subject_key: int
+    reason: EndReason
+    actor: str
+    epoch: int
+
+
+def raise_epoch(
+    tx: Transaction,
+    subject: str,
+    key: int,
+    *,
+    reason: EndReason,
+    actor: str,
+    now: datetime,
+) -> None:
+    """End everything of an organization, user or application with one increment.
+
+    Args:
+        tx: the transaction.
+        subject: ``organization``, ``user`` or ``application``.
+        key: its row's key.
+        reason: what the settled rows will say.
+        actor: who did it.
+        now: the instant.
+    """
+    table = _SUBJECTS[subject]
+    tx.execute(update(table).where(table.c.key == key).values(epoch=table.c.epoch + 1))
+    tx.execute(
+        insert(cut_off).values(
+            at=now, subject=subject, subject_key=key, reason=reason.value, actor=actor
+        )
+    )
+
+
+def unfinished(tx: Transaction) -> list[CutOff]:
+    """The cut-offs that still have rows to settle, oldest first."""
+    found = []
+    for row in tx.rows(
+        select(cut_off).where(cut_off.c.finished_at.is_(None)).order_by(cut_off.c.id)
+    ):
+        table = _SUBJECTS[row.subject]
+        epoch = tx.number(select(table.c.epoch).where(table.c.key == row.subject_key))
+        found.append(
+            CutOff(
+                id=row.id,
+                subject=row.subject,
+                subject_key=row.subject_key,
+                reason=EndReason(row.reason),
+                actor=row.actor,
+                epoch=epoch,
+            )
+        )
+    return found
+
+
+def settled(
+    tx: Transaction, cut_off_id: int, count: int, *, finished_at: datetime | None
+) -> None:
+    """Count rows that were settled, and say when the last one was."""
+    tx.execute(
+        update(cut_off)
+        .where(cut_off.c.id == cut_off_id)
+        .values(settled=cut_off.c.settled + count, finished_at=finished_at)
+    )

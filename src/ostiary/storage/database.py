@@ -1,0 +1,260 @@
+"""One way into both databases: `Database.read` and `Database.write` run a verb in a transaction.
+
+SQLite: WAL, ``synchronous=FULL``, foreign keys on, ``BEGIN IMMEDIATE`` for writes, so that what a
+transaction read is still true when it writes. PostgreSQL: READ COMMITTED with row locks where a
+decision hangs on a row, and ``synchronous_commit=on``. Either way an acknowledged ending survives
+a loss of power (DESIGN section 5).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event
+from sqlalchemy.engine import URL, CursorResult, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from ostiary.domain.errors import Misconfigured, Overloaded, Unavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RecordKey = tuple[str, str, str]
+"""``(owner, name, application)`` of a Casdoor record."""
+
+_RETRIES = 5
+_RETRY_STATES = frozenset({"40001", "40P01"})
+"""PostgreSQL: serialization failure and deadlock; the transaction did nothing and may be repeated."""
+
+_WRITE = "ostiary_write"
+
+
+class Transaction:
+    """An open transaction: what storage functions take first.
+
+    ``record_deltas`` collects what the transaction changes in the records' counters; they are
+    written once, sorted, just before the commit, so that two transactions never wait for each
+    other's records in a circle. ``record_births`` holds the wire's creation time for those that
+    may be new.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        """Wrap a connection on which a transaction has begun."""
+        self.connection = connection
+        self.record_deltas: Counter[RecordKey] = Counter()
+        self.record_births: dict[RecordKey, str] = {}
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Whether row locks exist here and are needed."""
+        return self.connection.dialect.name == "postgresql"
+
+    def execute(
+        self,
+        statement: Executable,
+        parameters: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None = None,
+    ) -> CursorResult[Any]:
+        """Run a statement."""
+        return self.connection.execute(statement, parameters)
+
+    def rows(self, statement: Executable) -> Sequence[Row[Any]]:
+        """All rows of a query."""
+        return self.connection.execute(statement).all()
+
+    def row(self, statement: Executable) -> Row[Any] | None:
+        """The first row of a query, or None."""
+        return self.connection.execute(statement).first()
+
+    def number(self, statement: Executable) -> int:
+        """The single number that a query answers; 0 for none."""
+        return int(self.connection.execute(statement).scalar() or 0)
+
+
+BeforeCommit = Callable[[Transaction], None]
+
+
+class Database:
+    """A store of sessions, at ``sqlite:///path`` or ``postgresql://…``."""
+
+    def __init__(self, engine: Engine, before_commit: BeforeCommit) -> None:
+        """Use `open_database` instead."""
+        self.engine = engine
+        self._before_commit = before_commit
+        # One writer of this process at a time asks SQLite for its lock, so that threads queue
+        # here instead of polling there.
+        self._writing = threading.Lock() if engine.dialect.name == "sqlite" else None
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Which of the two databases this is."""
+        return self.engine.dialect.name == "postgresql"
+
+    def read(
+        self,
+        verb: Callable[Concatenate[Transaction, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run a verb that only reads, on one connection, and leave no transaction open.
+
+        Raises:
+            Unavailable: the store cannot answer.
+        """
+        try:
+            with self.engine.connect() as connection:
+                return verb(Transaction(connection), *args, **kwargs)
+        except PoolTimeoutError as error:
+            raise Overloaded(str(error)) from error
+        except DBAPIError as error:
+            raise _as_unavailable(error) from error
+
+    def write(
+        self,
+        verb: Callable[Concatenate[Transaction, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Run a verb in a writing transaction and commit it; on any exception nothing is kept.
+
+        The verb may run more than once (PostgreSQL resolves deadlocks by undoing one side), so it
+        must touch nothing but its transaction.
+
+        Raises:
+            Unavailable: the store cannot answer, or has no room; nothing was changed.
+        """
+        for attempt in range(_RETRIES):
+            try:
+                return self._write_once(verb, *args, **kwargs)
+            except PoolTimeoutError as error:
+                raise Overloaded(str(error)) from error
+            except DBAPIError as error:
+                state = getattr(error.orig, "sqlstate", None)
+                if state not in _RETRY_STATES or attempt == _RETRIES - 1:
+                    raise _as_unavailable(error) from error
+        raise AssertionError  # the loop returns or raises
+
+    def _write_once(
+        self,
+        verb: Callable[Concatenate[Transaction, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        if self._writing is None:
+            return self._transact(verb, *args, **kwargs)
+        with self._writing:
+            return self._transact(verb, *args, **kwargs)
+
+    def _transact(
+        self,
+        verb: Callable[Concatenate[Transaction, P], R],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        with self.engine.connect().execution_options(**{_WRITE: True}) as connection:
+            with connection.begin():
+                transaction = Transaction(connection)
+                result = verb(transaction, *args, **kwargs)
+                self._before_commit(transaction)
+            return result
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.engine.dispose()
+
+
+def _as_unavailable(error: DBAPIError) -> Exception:
+    """What only the operator can mend becomes `Unavailable`; a bug of ours stays what it is."""
+    if isinstance(error, OperationalError) or error.connection_invalidated:
+        return Unavailable(str(error.orig))
+    return error
+
+
+def create(url: str, *, threads: int, before_commit: BeforeCommit) -> Database:
+    """Open the engine of a store without looking at its schema.
+
+    Args:
+        url: ``sqlite:///relative``, ``sqlite:////absolute`` or ``postgresql://…``.
+        threads: how many transactions this process may have open at a time.
+        before_commit: what every writing transaction does last.
+
+    Raises:
+        Misconfigured: the address is of neither kind, or its directory cannot be made.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise _bad_url() from error
+    if parsed.get_backend_name() == "sqlite":
+        return Database(_sqlite(parsed, threads), before_commit)
+    if parsed.get_backend_name() in {"postgresql", "postgres"}:
+        return Database(_postgresql(parsed, threads), before_commit)
+    raise _bad_url()
+
+
+def _bad_url() -> Misconfigured:
+    return Misconfigured(
+        "storage.url has to be sqlite:///path/to/file or postgresql://user:password@host/database"
+    )
+
+
+def _sqlite(url: URL, threads: int) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise Misconfigured(
+            "storage.url has to name a file: sqlite:///path/to/ostiary.db"
+        )
+    path = Path(url.database)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Sessions and password hashes are nobody else's business, whatever the umask says.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise Misconfigured(
+            f"The database {path} cannot be opened: {error.strerror}."
+        ) from error
+    engine = create_engine(
+        url, pool_size=threads, max_overflow=0, connect_args={"timeout": 30.0}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _settle(dbapi: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        dbapi.isolation_level = None  # transactions are begun below
+        cursor = dbapi.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "cache_size=-16000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITE, False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: URL, threads: int) -> Engine:
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=threads,
+        max_overflow=0,
+        pool_pre_ping=True,
+        connect_args={
+            "connect_timeout": 10,
+            "application_name": "ostiary",
+            "options": "-c synchronous_commit=on -c timezone=UTC -c lock_timeout=20s",
+        },
+    )

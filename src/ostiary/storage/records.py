@@ -1,0 +1,274 @@
+"""Casdoor's view: a record for each (organization, user, application), with its own counter.
+
+A record exists while it has live client sessions, or since an application registered it by
+``add-session``. Its registered ids name no browser; its user and application need not exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    and_,
+    delete,
+    func,
+    insert,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ostiary.domain.session import Session
+from ostiary.storage.database import RecordKey, Transaction
+from ostiary.storage.sessions import is_live, rows_with_names, to_session
+from ostiary.storage.tables import (
+    application,
+    client_session,
+    organization,
+    record,
+    registered_id,
+)
+from ostiary.storage.tables import session as session_table
+
+_AT_A_TIME = 200
+"""Records whose ids are looked up by one statement."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A record without its ids. ``created_time`` is text, as the wire's clients store it."""
+
+    owner: str
+    name: str
+    application: str
+    created_time: str
+    live: int = 0
+    registered: bool = False
+
+    @property
+    def key(self) -> RecordKey:
+        """What names it."""
+        return self.owner, self.name, self.application
+
+
+class RecordQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of records as the wire asks for it (contract 1.2).
+
+    ``field`` and ``sort`` are columns of `FIELDS`; ``limit`` None: every row.
+    """
+
+    owner: str | None = None
+    name: str | None = None
+    field: str | None = None
+    value: str = ""
+    sort: str = "created_time"
+    descending: bool = True
+    offset: int = 0
+    limit: int | None = None
+
+
+FIELDS = ("owner", "name", "application", "created_time")
+
+
+def apply_deltas(tx: Transaction) -> None:
+    """Write what the transaction counted, in one order for all (see `Transaction`).
+
+    A record whose last session left goes with it, unless an application registered it.
+    """
+    for key, delta in sorted(tx.record_deltas.items()):
+        if delta > 0:
+            _raise_counter(tx, key, delta)
+        elif delta < 0:
+            _lower_counter(tx, key, -delta)
+    tx.record_deltas.clear()
+
+
+def _raise_counter(tx: Transaction, key: RecordKey, delta: int) -> None:
+    created = tx.record_births[key]
+    upsert = postgresql.insert if tx.is_postgresql else sqlite.insert
+    statement = upsert(record).values(
+        owner=key[0], name=key[1], application=key[2], created_time=created, live=delta
+    )
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["owner", "name", "application"],
+            set_={"live": record.c.live + delta},
+        )
+    )
+
+
+def _lower_counter(tx: Transaction, key: RecordKey, delta: int) -> None:
+    tx.execute(
+        update(record).where(_is(record, key)).values(live=record.c.live - delta)
+    )
+    tx.execute(
+        delete(record).where(
+            _is(record, key), record.c.live <= 0, record.c.registered.is_(False)
+        )
+    )
+
+
+def _is(table: Table, key: RecordKey) -> ColumnElement[bool]:
+    return and_(
+        table.c.owner == key[0], table.c.name == key[1], table.c.application == key[2]
+    )
+
+
+def get(tx: Transaction, key: RecordKey, *, lock: bool = False) -> Record | None:
+    """A record, or None; ``lock`` holds its row until the commit."""
+    query = select(record).where(_is(record, key))
+    row = tx.row(query.with_for_update() if lock and tx.is_postgresql else query)
+    return None if row is None else _to_record(row)
+
+
+def page(tx: Transaction, wanted: RecordQuery) -> list[Record]:
+    """Records in the order asked for."""
+    keys = (record.c[wanted.sort], record.c.owner, record.c.name, record.c.application)
+    order = [column.desc() if wanted.descending else column.asc() for column in keys]
+    query = _matching(wanted).order_by(*order)
+    if wanted.limit is not None:
+        query = query.offset(wanted.offset).limit(wanted.limit)
+    return [_to_record(row) for row in tx.rows(query)]
+
+
+def count(tx: Transaction, wanted: RecordQuery) -> int:
+    """How many records match, exactly (contract 1.2, ``data2``)."""
+    return tx.number(_matching(wanted).with_only_columns(func.count()))
+
+
+def _matching(wanted: RecordQuery) -> Select[Any]:
+    query = select(record)
+    if wanted.owner is not None:
+        query = query.where(record.c.owner == wanted.owner)
+    if wanted.name is not None:
+        query = query.where(record.c.name == wanted.name)
+    if wanted.field is not None:
+        query = query.where(
+            record.c[wanted.field].contains(wanted.value, autoescape=True)
+        )
+    return query
+
+
+def _to_record(row: Row[Any]) -> Record:
+    return Record(
+        owner=row.owner,
+        name=row.name,
+        application=row.application,
+        created_time=row.created_time,
+        live=row.live,
+        registered=row.registered,
+    )
+
+
+def live_sessions(
+    tx: Transaction, keys: Sequence[RecordKey], now: datetime
+) -> dict[RecordKey, list[Session]]:
+    """The live sessions that some records show, oldest use first."""
+    found: dict[RecordKey, list[Session]] = {}
+    used = application.alias("used")
+    base = (
+        rows_with_names()
+        .add_columns(used.c.name.label("used_in"))
+        .join(
+            client_session,
+            and_(
+                client_session.c.organization_key == session_table.c.organization_key,
+                client_session.c.user_key == session_table.c.user_key,
+                client_session.c.session_id == session_table.c.id,
+            ),
+        )
+        .join(used, used.c.key == client_session.c.application_key)
+        .where(client_session.c.ended_at.is_(None), is_live(now))
+        .order_by(client_session.c.created_at, session_table.c.id)
+    )
+    names = tuple_(organization.c.name, session_table.c.user_name, used.c.name)
+    for start in range(0, len(keys), _AT_A_TIME):
+        for row in tx.rows(base.where(names.in_(keys[start : start + _AT_A_TIME]))):
+            key = (row.organization, row.user_name, row.used_in)
+            found.setdefault(key, []).append(to_session(row))
+    return found
+
+
+def registered_ids(
+    tx: Transaction, keys: Sequence[RecordKey]
+) -> dict[RecordKey, list[str]]:
+    """The ids that applications registered in some records, oldest first."""
+    found: dict[RecordKey, list[str]] = {}
+    columns = (registered_id.c.owner, registered_id.c.name, registered_id.c.application)
+    for start in range(0, len(keys), _AT_A_TIME):
+        query = (
+            select(registered_id)
+            .where(tuple_(*columns).in_(keys[start : start + _AT_A_TIME]))
+            .order_by(*columns, registered_id.c.position)
+        )
+        for row in tx.rows(query):
+            found.setdefault((row.owner, row.name, row.application), []).append(
+                row.public_id
+            )
+    return found
+
+
+def register(tx: Transaction, key: RecordKey, created_time: str) -> None:
+    """Make a record that stays without live sessions, or keep the one that is there."""
+    upsert = postgresql.insert if tx.is_postgresql else sqlite.insert
+    statement = upsert(record).values(
+        owner=key[0],
+        name=key[1],
+        application=key[2],
+        created_time=created_time,
+        live=0,
+        registered=True,
+    )
+    tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["owner", "name", "application"], set_={"registered": True}
+        )
+    )
+
+
+def set_created_time(tx: Transaction, key: RecordKey, created_time: str) -> None:
+    """Store what ``update-session`` sent, as it was sent (contract 4.2)."""
+    tx.execute(update(record).where(_is(record, key)).values(created_time=created_time))
+
+
+def replace_registered(tx: Transaction, key: RecordKey, ids: Sequence[str]) -> None:
+    """Let a record's registered ids be these, in this order."""
+    tx.execute(delete(registered_id).where(_is(registered_id, key)))
+    if ids:
+        tx.execute(
+            insert(registered_id),
+            [
+                {
+                    "owner": key[0],
+                    "name": key[1],
+                    "application": key[2],
+                    "public_id": public_id,
+                    "position": position,
+                }
+                for position, public_id in enumerate(ids)
+            ],
+        )
+
+
+def unregister(tx: Transaction, key: RecordKey) -> None:
+    """Forget what an application registered; live sessions keep the record."""
+    replace_registered(tx, key, [])
+    tx.execute(update(record).where(_is(record, key)).values(registered=False))
+    tx.execute(delete(record).where(_is(record, key), record.c.live <= 0))
+
+
+def rename_user(tx: Transaction, owner: str, old: str, new: str) -> None:
+    """Follow a user's new name."""
+    for table in (record, registered_id):
+        tx.execute(
+            update(table)
+            .where(table.c.owner == owner, table.c.name == old)
+            .values(name=new)
+        )

@@ -1,0 +1,70 @@
+"""Opening a store: bring its tables to this version, or refuse one that is newer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from ostiary.domain.errors import Misconfigured
+from ostiary.storage import database, records
+from ostiary.storage.database import Database, Transaction
+
+_HERE = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 7_266_842_113
+"""PostgreSQL advisory lock: two processes that start at once migrate one after the other."""
+
+
+def open_database(url: str, *, threads: int = 8) -> Database:
+    """Open a store and migrate it to this version.
+
+    Args:
+        url: ``sqlite:///…`` or ``postgresql://…``.
+        threads: how many transactions may be open at a time.
+
+    Raises:
+        Misconfigured: it cannot be opened, or a newer version has written it.
+        Unavailable: it has no room, or cannot be written.
+    """
+    store = database.create(url, threads=threads, before_commit=records.apply_deltas)
+    try:
+        store.write(_migrate)
+    except DBAPIError as error:
+        store.close()
+        raise Misconfigured(f"The database cannot be used: {error.orig}") from error
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def _migrate(tx: Transaction) -> None:
+    if tx.is_postgresql:
+        tx.execute(
+            text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
+        )
+    config = _config(tx.connection)
+    scripts = ScriptDirectory.from_config(config)
+    found = MigrationContext.configure(tx.connection).get_current_revision()
+    if found == scripts.get_current_head():
+        return
+    if found is not None and found not in {
+        s.revision for s in scripts.walk_revisions()
+    }:
+        raise Misconfigured(
+            f"This data was written by a newer version of Ostiary (schema {found}). "
+            "Start that version, or restore a backup from before the upgrade."
+        )
+    command.upgrade(config, "head")
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_HERE))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,230 @@
+"""Lists of sessions: filtered, sorted, paged by keyset over an index (DESIGN section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy.sql import operators
+
+from ostiary.domain.search import Order, Position, SessionFilter, Sort, State
+from ostiary.domain.session import Session
+from ostiary.storage.database import Transaction
+from ostiary.storage.sessions import is_live, rows_with_names, to_session
+from ostiary.storage.tables import (
+    application,
+    client_session,
+    micros,
+    organization,
+    session,
+)
+
+
+def page(
+    tx: Transaction,
+    chosen: SessionFilter,
+    order: Order,
+    *,
+    after: Position | None,
+    limit: int,
+    now: datetime,
+) -> list[Session]:
+    """Up to ``limit`` sessions beyond a position, in the list's order.
+
+    With ``after.backwards`` these are the ones just before the position, still in the list's
+    order, so that a page looks the same from both sides.
+    """
+    backwards = after is not None and after.backwards
+    descending = order.descending != backwards
+    columns = _columns(order.sort)
+    query = _matching(chosen, now)
+    if after is not None:
+        compare = operators.lt if descending else operators.gt
+        query = query.where(
+            compare(tuple_(*columns), tuple_(*_values(order.sort, after)))
+        )
+    query = query.order_by(
+        *(c.desc() if descending else c.asc() for c in columns)
+    ).limit(limit)
+    found = [to_session(row) for row in tx.rows(query)]
+    return found[::-1] if backwards else found
+
+
+def count(
+    tx: Transaction,
+    chosen: SessionFilter,
+    *,
+    up_to: int | None,
+    now: datetime,
+    only: str | None = None,
+) -> int:
+    """How many sessions match.
+
+    Args:
+        tx: the transaction.
+        chosen: what they have to match.
+        up_to: stop there, so that counting for a list never reads a whole table.
+        now: the instant at which they have to live.
+        only: count just the session with this public id.
+    """
+    query = _matching(chosen, now).with_only_columns(session.c.id)
+    if only is not None:
+        query = query.where(session.c.id == only)
+    some = query.limit(up_to).subquery()
+    return tx.number(select(func.count()).select_from(some))
+
+
+def ids(
+    tx: Transaction, chosen: SessionFilter, *, limit: int, now: datetime
+) -> list[str]:
+    """Public ids of up to ``limit`` sessions that match, oldest first."""
+    query = (
+        _matching(chosen, now)
+        .with_only_columns(session.c.id)
+        .order_by(session.c.created_at, session.c.id)
+        .limit(limit)
+    )
+    return [row.id for row in tx.rows(query)]
+
+
+def users(tx: Transaction, chosen: SessionFilter, *, now: datetime) -> int:
+    """How many users the matching sessions belong to."""
+    some = (
+        _matching(chosen, now)
+        .with_only_columns(session.c.user_key)
+        .distinct()
+        .subquery()
+    )
+    return tx.number(select(func.count()).select_from(some))
+
+
+def applications(
+    tx: Transaction, chosen: SessionFilter, *, now: datetime
+) -> Sequence[tuple[str, str]]:
+    """The applications that the matching sessions are used in, with their logout addresses."""
+    inside = _matching(chosen, now).with_only_columns(session.c.id)
+    query = (
+        select(application.c.name, application.c.backchannel_logout_uri)
+        .where(
+            application.c.key.in_(
+                select(client_session.c.application_key).where(
+                    client_session.c.session_id.in_(inside),
+                    client_session.c.ended_at.is_(None),
+                )
+            )
+        )
+        .order_by(application.c.name)
+    )
+    return [(row.name, row.backchannel_logout_uri) for row in tx.rows(query)]
+
+
+def position_of(item: Session, sort: Sort, *, backwards: bool) -> Position:
+    """Where a session stands in a list."""
+    instant = item.last_seen_at if sort is Sort.LAST_SEEN else item.created_at
+    name = item.user if sort is Sort.USER else ""
+    return Position(instant=micros(instant), id=item.id, name=name, backwards=backwards)
+
+
+def _columns(sort: Sort) -> tuple[ColumnElement[Any], ...]:
+    number = session.c.user_key.type
+    match sort:
+        case Sort.USER:
+            return session.c.user_name, session.c.created_at.cast(number), session.c.id
+        case Sort.LAST_SEEN:
+            return session.c.last_seen_at.cast(number), session.c.id
+        case Sort.CREATED:
+            return session.c.created_at.cast(number), session.c.id
+
+
+def _values(sort: Sort, position: Position) -> tuple[ColumnElement[Any], ...]:
+    tail = (literal(position.instant), literal(position.id))
+    return (literal(position.name), *tail) if sort is Sort.USER else tail
+
+
+def _matching(chosen: SessionFilter, now: datetime) -> Select[Any]:
+    """The sessions of a filter, not sorted yet."""
+    alive = (
+        is_live(now) if chosen.state is State.LIVE else session.c.ended_at.is_not(None)
+    )
+    return rows_with_names().where(alive, *_conditions(chosen))
+
+
+def _conditions(chosen: SessionFilter) -> list[ColumnElement[bool]]:
+    exact = {
+        organization.c.name: chosen.organization,
+        session.c.user_name: chosen.user,
+        session.c.address: chosen.address,
+        session.c.device_kind: chosen.device_kind,
+        session.c.browser: chosen.browser,
+        session.c.country: chosen.country,
+    }
+    conditions: list[ColumnElement[bool]] = [
+        column == value for column, value in exact.items() if value
+    ]
+    if chosen.organization:
+        # The key too, since the indexes begin with it.
+        conditions.append(
+            session.c.organization_key
+            == select(organization.c.key)
+            .where(
+                organization.c.name == chosen.organization,
+                organization.c.deleted_at.is_(None),
+            )
+            .scalar_subquery()
+        )
+    if chosen.application:
+        conditions.append(_used_in(chosen.application))
+    for column, lower, upper in (
+        (session.c.created_at, chosen.created_from, chosen.created_to),
+        (session.c.last_seen_at, chosen.seen_from, chosen.seen_to),
+    ):
+        if lower is not None:
+            conditions.append(column >= lower)
+        if upper is not None:
+            conditions.append(column < upper)
+    if chosen.text:
+        conditions.append(_says(chosen.text))
+    return conditions
+
+
+def _used_in(name: str) -> ColumnElement[bool]:
+    """Signed in to this application, or used in it by single sign-on."""
+    used = application.alias("used")
+    return (
+        select(literal(1))
+        .select_from(
+            client_session.join(used, used.c.key == client_session.c.application_key)
+        )
+        .where(
+            client_session.c.organization_key == session.c.organization_key,
+            client_session.c.user_key == session.c.user_key,
+            client_session.c.session_id == session.c.id,
+            used.c.name == name,
+            used.c.deleted_at.is_(None),
+        )
+        .exists()
+    )
+
+
+def _says(words: str) -> ColumnElement[bool]:
+    """Every word is part of something that the list shows; ``%`` and ``_`` mean themselves."""
+    columns = (
+        session.c.user_name,
+        session.c.address,
+        session.c.browser,
+        session.c.os,
+        session.c.city,
+        session.c.country,
+        session.c.label,
+        session.c.id,
+        organization.c.name,
+        application.c.name,
+    )
+    return and_(
+        *(
+            or_(*(column.icontains(word, autoescape=True) for column in columns))
+            for word in words.split()
+        )
+    )
