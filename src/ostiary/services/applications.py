@@ -1,0 +1,340 @@
+"""Applications: OAuth clients, and what one may do that calls by its own secret."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ostiary.domain.access import (
+    Caller,
+    Kind,
+    application_caller,
+    may_administer,
+    require_administrator,
+)
+from ostiary.domain.accounts import (
+    BUILT_IN,
+    BUILT_IN_APPLICATION,
+    Application,
+    checked_name,
+    checked_text,
+)
+from ostiary.domain.errors import (
+    AlreadyExists,
+    BadInput,
+    NotFound,
+    NotSignedIn,
+    Protected,
+)
+from ostiary.domain.events import Event
+from ostiary.domain.lifetime import Overrides
+from ostiary.domain.session import EndReason
+from ostiary.gateways.entropy import new_client_id, new_client_secret
+from ostiary.gateways.keys import Vault
+from ostiary.services import extras
+from ostiary.services.house import Act
+from ostiary.services.organizations import checked_lifetimes
+from ostiary.storage import applications, audit, changes, cut_offs, organizations
+from ostiary.storage.audit import NewEvent
+from ostiary.storage.changes import Change
+from ostiary.storage.database import Transaction
+
+UNSET = msgspec.UNSET
+Unset = msgspec.UnsetType
+
+MOST_ADDRESSES = 100
+
+
+class ApplicationChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller wants an application to be; what is unset stays as it is."""
+
+    display_name: str | Unset = UNSET
+    client_id: str | Unset = UNSET
+    client_secret: str | Unset = UNSET
+    redirect_uris: tuple[str, ...] | Unset = UNSET
+    description: str | Unset = UNSET
+    homepage_url: str | Unset = UNSET
+    logo: str | Unset = UNSET
+    backchannel_logout_uri: str | Unset = UNSET
+    lifetimes: Overrides | Unset = UNSET
+    exclusive: bool | Unset = UNSET
+    sign_in_disabled: bool | Unset = UNSET
+    extra: dict[str, Any] | Unset = UNSET
+
+
+def authenticate(
+    tx: Transaction, vault: Vault, client_id: str, secret: str
+) -> Application | None:
+    """The application with this client id and secret, else None.
+
+    An unknown id costs the same comparison as a wrong secret.
+    """
+    found = applications.by_client_id(tx, client_id)
+    expected = secret_of(vault, found) if found is not None else "\x00"
+    right = hmac.compare_digest(
+        expected.encode(), secret.encode("utf-8", "surrogateescape")
+    )
+    return found if right and found is not None else None
+
+
+def caller_of(application: Application) -> Caller:
+    """The application as a caller."""
+    return application_caller(application)
+
+
+def list_applications(
+    tx: Transaction, act: Act, organization: str | None = None
+) -> list[Application]:
+    """All applications, or those of one organization.
+
+    Raises:
+        NotAllowed, NotSignedIn: the caller does not administer it.
+    """
+    if organization is None and not act.caller.is_global:
+        organization = act.caller.organization
+    require_administrator(act.caller, organization or "")
+    return applications.every(tx, organization_name=organization)
+
+
+def get_application(tx: Transaction, act: Act, name: str) -> Application:
+    """An application of an organization that the caller administers.
+
+    Raises:
+        NotFound: there is none, or the caller may not know of it.
+    """
+    if act.caller.kind is Kind.NOBODY:
+        raise NotSignedIn(reason=act.caller.dead_reason)
+    found = applications.get(tx, name)
+    if found is None or not may_administer(act.caller, found.organization):
+        raise NotFound(f"There is no application {name}.")
+    return found
+
+
+def add_application(
+    tx: Transaction,
+    act: Act,
+    vault: Vault,
+    organization: str,
+    name: str,
+    change: ApplicationChange,
+) -> Application:
+    """Add an application; client id and secret are made when they are not given.
+
+    Raises:
+        NotAllowed, NotSignedIn: the caller does not administer the organization.
+        NotFound: there is no such organization.
+        AlreadyExists: the name or client id is taken.
+        BadInput: a value cannot be used.
+    """
+    require_administrator(act.caller, organization)
+    checked_name("name", name)
+    owner = organizations.get(tx, organization)
+    if owner is None:
+        raise NotFound(f"There is no organization {organization}.")
+    if applications.get(tx, name) is not None:
+        raise AlreadyExists(f"There is an application {name} already.")
+    item = Application(
+        key=0,
+        name=name,
+        organization_key=owner.key,
+        organization=organization,
+        display_name=name,
+        created_at=act.now,
+        client_id=new_client_id(),
+        sealed_secret=vault.seal(
+            new_client_secret().encode(), _context(name, "secret")
+        ),
+        sealed_extra=extras.seal(vault, _context(name, "extra"), {}),
+    )
+    item = _changed(tx, vault, item, change)
+    applications.add(tx, item)
+    _audit(tx, act, Event.APPLICATION_ADDED, item, {"new": describe(item)})
+    return _required(tx, name)
+
+
+def update_application(
+    tx: Transaction, act: Act, vault: Vault, name: str, change: ApplicationChange
+) -> Application:
+    """Change an application; its name and organization stay.
+
+    Raises:
+        NotFound: there is none, or the caller may not know of it.
+        AlreadyExists: the new client id is taken.
+        BadInput: a value cannot be used.
+    """
+    old = get_application(tx, act, name)
+    new = _changed(tx, vault, old, change)
+    applications.put(tx, new)
+    detail = {
+        "old": describe(old),
+        "new": describe(new),
+        "secret_changed": isinstance(change.client_secret, str),
+    }
+    _audit(tx, act, Event.APPLICATION_UPDATED, new, detail)
+    return _required(tx, name)
+
+
+def delete_application(tx: Transaction, act: Act, name: str) -> None:
+    """Delete an application; every session that signed in through it is dead at once.
+
+    Raises:
+        NotFound: there is none, or the caller may not know of it.
+        Protected: it is the built-in one.
+    """
+    found = get_application(tx, act, name)
+    if name == BUILT_IN_APPLICATION and found.organization == BUILT_IN:
+        raise Protected("The built-in application cannot be deleted.")
+    cut_offs.raise_epoch(
+        tx,
+        "application",
+        found.key,
+        reason=EndReason.ADMIN_BULK,
+        actor=act.caller.actor,
+        now=act.now,
+    )
+    changes.append(tx, Change.APPLICATION, act.now, [{"application_key": found.key}])
+    applications.delete(tx, found.key, act.now)
+    _audit(tx, act, Event.APPLICATION_DELETED, found, {"old": describe(found)})
+
+
+def secret_of(vault: Vault, item: Application) -> str:
+    """The client secret in clear, for those who may see it."""
+    return vault.unseal(item.sealed_secret, _context(item.name, "secret")).decode()
+
+
+def extra_of(vault: Vault, item: Application) -> dict[str, Any]:
+    """The fields that are kept and given back."""
+    return extras.unseal(vault, _context(item.name, "extra"), item.sealed_extra)
+
+
+def describe(item: Application) -> dict[str, Any]:
+    """What the audit says about it: no secrets."""
+    return {
+        "display_name": item.display_name,
+        "client_id": item.client_id,
+        "redirect_uris": list(item.redirect_uris),
+        "backchannel_logout_uri": item.backchannel_logout_uri,
+        "lifetimes": msgspec.to_builtins(item.lifetimes),
+        "exclusive": item.exclusive,
+        "sign_in_disabled": item.sign_in_disabled,
+    }
+
+
+def checked_address(field: str, value: str) -> str:
+    """An absolute http or https address without a fragment and without a user part.
+
+    Raises:
+        BadInput: it is something else.
+    """
+    checked_text(field, value, longest=2_000)
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError as error:
+        raise BadInput(field, f"{value} is not an address.") from error
+    if (
+        parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.username is not None
+    ):
+        raise BadInput(field, f"{value} is not an absolute http or https address.")
+    if "#" in value or " " in value or "\\" in value:
+        raise BadInput(
+            field, f"{value} must not hold a fragment, a space or a backslash."
+        )
+    return value
+
+
+def _checked_redirect(value: str) -> str:
+    """A redirect address; other schemes are for native applications (RFC 8252, 7.1)."""
+    scheme = value.partition(":")[0].lower()
+    if scheme in {"http", "https"}:
+        return checked_address("redirect_uris", value)
+    private = "." in scheme and scheme.replace(".", "").replace("-", "").isalnum()
+    if not private or "#" in value:
+        raise BadInput(
+            "redirect_uris", f"{value} is not an address that can be redirected to."
+        )
+    return checked_text("redirect_uris", value, longest=2_000)
+
+
+def _changed(
+    tx: Transaction, vault: Vault, item: Application, change: ApplicationChange
+) -> Application:
+    _check(tx, item, change)
+    values = {
+        name: value
+        for name in change.__struct_fields__
+        if name not in {"extra", "client_secret"}
+        and (value := getattr(change, name)) is not UNSET
+    }
+    if isinstance(change.client_secret, str):
+        sealed = vault.seal(
+            change.client_secret.encode(), _context(item.name, "secret")
+        )
+        values["sealed_secret"] = sealed
+    if isinstance(change.extra, dict):
+        values["sealed_extra"] = extras.seal(
+            vault, _context(item.name, "extra"), change.extra
+        )
+    return msgspec.structs.replace(item, **values)
+
+
+def _check(tx: Transaction, item: Application, change: ApplicationChange) -> None:
+    for field in ("display_name", "description", "logo", "homepage_url"):
+        value = getattr(change, field)
+        if isinstance(value, str):
+            checked_text(field, value, longest=2_000)
+    if (
+        isinstance(change.client_secret, str)
+        and not 16 <= len(change.client_secret) <= 200
+    ):
+        raise BadInput("client_secret", "A client secret has 16 to 200 characters.")
+    if isinstance(change.client_id, str) and change.client_id != item.client_id:
+        checked_name("client_id", change.client_id)
+        if applications.by_client_id(tx, change.client_id) is not None:
+            raise AlreadyExists("This client id is taken.")
+    if isinstance(change.redirect_uris, tuple):
+        if len(change.redirect_uris) > MOST_ADDRESSES:
+            raise BadInput(
+                "redirect_uris", f"At most {MOST_ADDRESSES} redirect addresses."
+            )
+        for address in change.redirect_uris:
+            _checked_redirect(address)
+    if isinstance(change.backchannel_logout_uri, str) and change.backchannel_logout_uri:
+        checked_address("backchannel_logout_uri", change.backchannel_logout_uri)
+    if isinstance(change.lifetimes, Overrides):
+        checked_lifetimes(change.lifetimes)
+
+
+def _context(name: str, column: str) -> str:
+    return f"application/{name}/{column}"
+
+
+def _required(tx: Transaction, name: str) -> Application:
+    found = applications.get(tx, name)
+    if found is None:
+        raise NotFound(f"There is no application {name}.")
+    return found
+
+
+def _audit(
+    tx: Transaction, act: Act, event: Event, item: Application, detail: dict[str, Any]
+) -> None:
+    audit.write(
+        tx,
+        act.now,
+        [
+            NewEvent(
+                event=event,
+                actor=act.caller.actor,
+                organization=item.organization,
+                application=item.name,
+                address=act.address,
+                detail=detail,
+            )
+        ],
+    )

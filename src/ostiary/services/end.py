@@ -1,0 +1,212 @@
+"""Every way in which somebody ends sessions. What is written is in `ostiary.services.ending`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from ostiary.domain.access import (
+    Caller,
+    may_touch_user,
+    require_fresh,
+    require_user,
+)
+from ostiary.domain.accounts import User
+from ostiary.domain.errors import CurrentSession, NotFound, NotSignedIn
+from ostiary.domain.logout import Ended
+from ostiary.domain.search import SessionFilter
+from ostiary.domain.secrets import is_public_id
+from ostiary.domain.session import EndReason, Session, reason_dead
+from ostiary.services.ending import end_sessions, together
+from ostiary.services.house import Act, House
+from ostiary.services.see import within_reach
+from ostiary.storage import session_pages, sessions, users
+from ostiary.storage.database import Transaction
+
+BATCH = 100
+"""Sessions that one transaction ends in bulk: an ending beside it waits no longer than that."""
+
+
+def end_one(tx: Transaction, act: Act, session_id: str) -> Ended:
+    """End one session that the caller may touch, other than the one in use.
+
+    Raises:
+        NotFound: there is none, it is dead already, or the caller may not know of it.
+        CurrentSession: it is the caller's own session in use.
+        ReauthenticationNeeded: the caller's authentication is too old.
+    """
+    session = _touchable(tx, act, session_id)
+    _refuse_current(act.caller, [session.id])
+    require_fresh(act.caller, act.now, within=act.fresh_within)
+    return end_sessions(tx, act, [session.id], EndReason.REVOKED)
+
+
+def end_mine(tx: Transaction, act: Act, session_id: str) -> Ended:
+    """End one of the caller's own sessions; anybody else's is not found.
+
+    Raises:
+        NotSignedIn, NotFound, CurrentSession, ReauthenticationNeeded: as `end_one`.
+    """
+    require_user(act.caller)
+    session = _touchable(tx, act, session_id)
+    if session.user_key != act.caller.user_key:
+        raise NotFound(detail=f"{session_id} belongs to somebody else")
+    return end_one(tx, act, session_id)
+
+
+def end_others(tx: Transaction, act: Act) -> Ended:
+    """End all of the caller's own sessions but the one in use.
+
+    Raises:
+        NotSignedIn: the caller has no session.
+        ReauthenticationNeeded: its authentication is too old.
+    """
+    user = _own_user(tx, act)
+    require_fresh(act.caller, act.now, within=act.fresh_within)
+    return end_of_user(tx, act, user, EndReason.REVOKED, but=act.caller.session_id)
+
+
+def end_of_user(
+    tx: Transaction, act: Act, user: User, reason: EndReason, *, but: str | None = None
+) -> Ended:
+    """End all sessions of a user, but one: what disabling, deleting and a new password do."""
+    unended = sessions.unended_of_user(tx, user.organization_key, user.key)
+    return end_sessions(tx, act, [i for i in unended if i != but], reason)
+
+
+def end_selected(tx: Transaction, act: Act, ids: Sequence[str]) -> Ended:
+    """End the sessions that were ticked in a list; those that are gone by now are passed over.
+
+    Raises:
+        CurrentSession: the caller's own session is among them.
+        ReauthenticationNeeded: the caller's authentication is too old.
+    """
+    _refuse_current(act.caller, ids)
+    require_fresh(act.caller, act.now, within=act.fresh_within)
+    wanted = [i for i in ids if is_public_id(i)]
+    mine = [
+        s.id
+        for s in sessions.by_ids(tx, wanted)
+        if may_touch_user(act.caller, s.organization, s.user)
+    ]
+    return end_sessions(tx, act, mine, EndReason.REVOKED)
+
+
+def sign_out(tx: Transaction, act: Act) -> Ended:
+    """End the caller's own session. Signing out twice is no error."""
+    if act.caller.session_id is None:
+        return Ended()
+    return end_sessions(tx, act, [act.caller.session_id], EndReason.SIGNED_OUT)
+
+
+def sign_out_everywhere(tx: Transaction, act: Act) -> Ended:
+    """End all sessions of the user who calls, the one in use too."""
+    if act.caller.session_id is None:
+        return Ended()
+    return end_of_user(tx, act, _own_user(tx, act), EndReason.SIGNED_OUT)
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What ending everything that matches a filter would do."""
+
+    sessions: int
+    users: int
+    pending: tuple[str, ...]
+    without_address: tuple[str, ...]
+
+
+def preview_matching(tx: Transaction, act: Act, chosen: SessionFilter) -> Preview:
+    """Count what `end_matching` would end; the caller's own session in use is never part of it.
+
+    Raises:
+        NotAllowed, NotSignedIn: the caller administers nothing of what the filter names.
+    """
+    reach = within_reach(act.caller, chosen)
+    used = session_pages.applications(tx, reach, now=act.now)
+    total = session_pages.count(tx, reach, up_to=None, now=act.now)
+    own = _own_match(tx, act, reach)
+    people = session_pages.users(tx, reach, now=act.now)
+    return Preview(
+        sessions=total - own,
+        users=people,
+        pending=tuple(name for name, address in used if address),
+        without_address=tuple(name for name, address in used if not address),
+    )
+
+
+def end_matching(
+    house: House,
+    act: Act,
+    chosen: SessionFilter,
+    *,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> Ended:
+    """End everything that matches a filter, but the caller's own session in use.
+
+    It works in batches, each its own transaction, so that nobody waits for a million rows. What
+    signs in while it works and matches is ended as well.
+
+    Args:
+        house: the installation.
+        act: who does it.
+        chosen: what to end.
+        on_progress: told how many have ended so far, after each batch.
+
+    Raises:
+        NotAllowed, NotSignedIn: the caller administers nothing of what the filter names.
+        ReauthenticationNeeded: the caller's authentication is too old.
+    """
+    require_fresh(act.caller, act.now, within=act.fresh_within)
+    reach = within_reach(act.caller, chosen)
+    outcomes: list[Ended] = []
+    people: set[int] = set()
+    while True:
+        outcome, owners = house.database.write(_end_batch, act, reach)
+        if not outcome.ended:
+            whole = together(outcomes)
+            return msgspec.structs.replace(whole, users=len(people))
+        people |= owners
+        outcomes.append(outcome)
+        on_progress(sum(o.count for o in outcomes))
+
+
+def _end_batch(
+    tx: Transaction, act: Act, chosen: SessionFilter
+) -> tuple[Ended, set[int]]:
+    ids = session_pages.ids(tx, chosen, limit=BATCH + 1, now=act.now)
+    wanted = [i for i in ids if i != act.caller.session_id][:BATCH]
+    owners = {s.user_key for s in sessions.by_ids(tx, wanted)}
+    return end_sessions(tx, act, wanted, EndReason.ADMIN_BULK), owners
+
+
+def _own_match(tx: Transaction, act: Act, chosen: SessionFilter) -> int:
+    own = act.caller.session_id
+    return session_pages.count(tx, chosen, up_to=1, now=act.now, only=own) if own else 0
+
+
+def _touchable(tx: Transaction, act: Act, session_id: str) -> Session:
+    """A live session that the caller may touch; every other one is the same "not found"."""
+    session = (
+        sessions.by_id(tx, session_id, lock=True) if is_public_id(session_id) else None
+    )
+    if session is None or not may_touch_user(
+        act.caller, session.organization, session.user
+    ):
+        raise NotFound(detail=f"{act.caller.actor} asked for session {session_id!r}")
+    if reason_dead(session, act.now) is not None:
+        raise NotFound("This session has ended already.")
+    return session
+
+
+def _refuse_current(caller: Caller, ids: Sequence[str]) -> None:
+    if caller.session_id is not None and caller.session_id in ids:
+        raise CurrentSession(caller.session_id)
+
+
+def _own_user(tx: Transaction, act: Act) -> User:
+    require_user(act.caller)
+    user = users.by_key(tx, act.caller.user_key or 0)
+    if user is None:
+        raise NotSignedIn(detail="the user is gone")
+    return user

@@ -1,0 +1,211 @@
+"""Passwords: set by an administrator or application, changed by their owner.
+
+Hashing takes long, so it is done before the transaction that stores the hash.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ostiary.domain.access import Kind, may_administer, require_administrator
+from ostiary.domain.accounts import Credential, User
+from ostiary.domain.errors import BadInput, NotAllowed, NotFound, WrongCredentials
+from ostiary.domain.events import Event
+from ostiary.domain.logout import Ended
+from ostiary.domain.secrets import digest
+from ostiary.domain.session import Device, EndReason
+from ostiary.gateways.encodings import ENCODINGS
+from ostiary.gateways.entropy import new_secret
+from ostiary.gateways.passwords import check_policy
+from ostiary.services import end, sign_in
+from ostiary.services.house import Act, House
+from ostiary.storage import audit, changes, organizations, sessions, users
+from ostiary.storage.audit import NewEvent
+from ostiary.storage.changes import Change
+from ostiary.storage.database import Transaction
+
+PLAIN = ("", "plain")
+
+
+class PasswordSet(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new password did; ``secret`` is the new value of the caller's own session cookie."""
+
+    ended: Ended
+    secret: str | None = None
+
+
+def prepare(
+    house: House,
+    act: Act,
+    organization: str,
+    name: str,
+    password: str,
+    *,
+    encoding: str = "",
+) -> Credential:
+    """Hash a password for a user who is not written yet, or take over a hash from elsewhere.
+
+    Args:
+        house: the installation.
+        act: who sets it; decides whether it has to be changed (contract W23).
+        organization: the user's.
+        name: the user's.
+        password: in clear, or already hashed when ``encoding`` says how (contract 5.4).
+        encoding: empty or ``plain`` for a password in clear.
+
+    Raises:
+        BadInput: it is easy to guess, or the encoding is unknown.
+    """
+    must_change = act.caller.kind not in (Kind.APPLICATION, Kind.OPERATOR)
+    if encoding not in PLAIN:
+        if encoding not in ENCODINGS or not password or len(password) > 1_000:
+            raise BadInput("passwordType", f"unsupported password type: {encoding}")
+        value, salt_free = password, encoding
+    else:
+        check_policy(
+            password,
+            words=(name, organization),
+            minimum_length=house.policy.password_minimum_length,
+        )
+        value, salt_free = house.passwords.hash(password), "argon2id"
+    return Credential(
+        user_key=0,
+        encoding=salt_free,
+        value=value,
+        must_change=must_change and encoding in PLAIN,
+        changed_at=act.now,
+    )
+
+
+def change_own(house: House, act: Act, current: str, new: str) -> PasswordSet:
+    """Change the caller's own password: the old one proves that it is she (ASVS 6.2.3).
+
+    Her other sessions end, unless the organization keeps them; the one in use gets a new secret.
+
+    Raises:
+        WrongCredentials, TooManyFailures: the current password is wrong, or failed too often.
+        BadInput: the new one is no good.
+    """
+    caller = act.caller
+    if caller.kind is not Kind.USER:
+        raise NotAllowed
+    confirm(house, act, current)
+    check_policy(
+        new,
+        words=(caller.name, caller.organization, current),
+        minimum_length=house.policy.password_minimum_length,
+    )
+    value = house.passwords.hash(new)
+    return house.database.write(
+        _store, act, caller.organization, caller.name, value, must_change=False
+    )
+
+
+def confirm(house: House, act: Act, password: str) -> None:
+    """Compare a signed-in user's password again, with the same delays as at sign-in.
+
+    Raises:
+        WrongCredentials, TooManyFailures, Overloaded: as `sign_in.sign_in`.
+    """
+    caller = act.caller
+    sign_in.authenticate(
+        house,
+        act,
+        sign_in.Attempt(
+            organization=caller.organization,
+            application="app-built-in",
+            login=caller.name,
+            password=password,
+            device=Device(),
+        ),
+    )
+
+
+def set_for(
+    house: House, act: Act, organization: str, name: str, new: str
+) -> PasswordSet:
+    """Set somebody else's password; it has to be changed at the first sign-in (contract W23).
+
+    Set with an application's credentials or by the operator it has not: then the application
+    answers for how it reaches its owner.
+
+    Raises:
+        NotAllowed, NotSignedIn: the caller does not administer the organization.
+        NotFound: there is no such user.
+        BadInput: it is easy to guess.
+    """
+    require_administrator(act.caller, organization)
+    credential = prepare(house, act, organization, name, new)
+    return house.database.write(
+        _store,
+        act,
+        organization,
+        name,
+        credential.value,
+        must_change=credential.must_change,
+    )
+
+
+def _store(
+    tx: Transaction,
+    act: Act,
+    organization: str,
+    name: str,
+    value: str,
+    *,
+    must_change: bool,
+) -> PasswordSet:
+    user = users.get(tx, organization, name, lock=True)
+    own = user is not None and act.caller.user_key == user.key
+    if user is None or not (own or may_administer(act.caller, organization)):
+        raise NotFound(f"There is no user {organization}/{name}.")
+    if user.disabled and own:
+        raise WrongCredentials(detail="disabled while the password was hashed")
+    users.put_credential(
+        tx,
+        Credential(
+            user_key=user.key,
+            encoding="argon2id",
+            value=value,
+            must_change=must_change and not own,
+            changed_at=act.now,
+        ),
+    )
+    _audit(tx, act, user)
+    owner = organizations.get(tx, organization)
+    ended = Ended()
+    if owner is None or not owner.keep_sessions_on_password_change:
+        ended = end.end_of_user(
+            tx,
+            act,
+            user,
+            EndReason.CREDENTIAL_CHANGED,
+            but=act.caller.session_id if own else None,
+        )
+    secret = _renew(tx, act) if own and act.caller.session_id is not None else None
+    return PasswordSet(ended=ended, secret=secret)
+
+
+def _renew(tx: Transaction, act: Act) -> str:
+    """A new secret for the session in use, since what knew the old password may know it too."""
+    secret = new_secret()
+    session_id = act.caller.session_id or ""
+    sessions.replace_secret(tx, session_id, digest(secret))
+    changes.append(tx, Change.SESSION, act.now, [{"session_id": session_id}])
+    return secret
+
+
+def _audit(tx: Transaction, act: Act, user: User) -> None:
+    audit.write(
+        tx,
+        act.now,
+        [
+            NewEvent(
+                event=Event.USER_PASSWORD_CHANGED,
+                actor=act.caller.actor,
+                organization=user.organization,
+                user=user.name,
+                address=act.address,
+            )
+        ],
+    )

@@ -1,0 +1,103 @@
+"""What happens by itself: sessions that ran out end, cut-offs are settled, old rows are purged.
+
+Each verb does a bounded piece and says how much it did; fewer than the limit means finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from ostiary.domain.access import SYSTEM
+from ostiary.domain.events import Event
+from ostiary.domain.session import EndReason, Session, reason_dead
+from ostiary.services.ending import settle
+from ostiary.services.house import Policy
+from ostiary.storage import audit, changes, cut_offs, devices, sessions, throttle
+from ostiary.storage.audit import NewEvent
+from ostiary.storage.database import Transaction
+
+BATCH = 100
+"""Rows that one transaction ends or removes, so that an ending beside it hardly waits."""
+
+_CHANGES_KEPT = timedelta(days=1)
+"""How long the change log is kept for those that follow it."""
+
+_DEVICES_KEPT = timedelta(days=400)
+"""As long as browsers keep their cookie (RFC 6265bis, 4.1.2.1)."""
+
+
+def sweep(tx: Transaction, now: datetime, limit: int = BATCH) -> int:
+    """End sessions that ran out and that nobody read since; come back to the others later.
+
+    Idleness is concluded from rows that this transaction holds (DESIGN section 2).
+
+    Returns:
+        How many rows were looked at.
+    """
+    found = sessions.due(tx, now, limit)
+    groups: dict[EndReason, list[Session]] = {}
+    alive: list[Session] = []
+    for session in found:
+        reason = reason_dead(session, now)
+        if reason is None:
+            alive.append(session)
+        else:
+            groups.setdefault(reason, []).append(session)
+    sessions.postpone(tx, alive)
+    for reason, group in groups.items():
+        settle(tx, group, reason, by=SYSTEM.actor, address="", now=now)
+    return len(found)
+
+
+def settle_cut_offs(tx: Transaction, now: datetime, limit: int = BATCH) -> int:
+    """Write what cut-offs ended: their sessions are dead since the epoch was raised.
+
+    Returns:
+        How many sessions were settled.
+    """
+    done = 0
+    for item in cut_offs.unfinished(tx):
+        ids = sessions.of_cut_off(
+            tx, item.subject, item.subject_key, item.epoch, limit - done
+        )
+        found = sessions.by_ids(tx, ids, lock=True)
+        settle(tx, found, item.reason, by=item.actor, address="", now=now)
+        finished = len(ids) < limit - done
+        cut_offs.settled(tx, item.id, len(ids), finished_at=now if finished else None)
+        done += len(ids)
+        if done >= limit:
+            break
+    return done
+
+
+def purge(tx: Transaction, now: datetime, policy: Policy, limit: int = BATCH) -> int:
+    """Remove a batch of what is past retention.
+
+    Returns:
+        How many rows went; 0: finished.
+    """
+    kept = now - timedelta(seconds=policy.retention)
+    forgotten = now - timedelta(seconds=policy.forget_failures_after)
+    pieces: tuple[tuple[str, Callable[[], int]], ...] = (
+        ("sessions", lambda: sessions.purge(tx, kept, limit)),
+        ("audit_events", lambda: audit.purge(tx, kept, limit)),
+        ("changes", lambda: changes.purge(tx, now - _CHANGES_KEPT, limit)),
+        ("failures", lambda: throttle.purge(tx, forgotten, limit)),
+        ("devices", lambda: devices.purge(tx, now - _DEVICES_KEPT, limit)),
+    )
+    removed = {name: piece() for name, piece in pieces}
+    sessions_gone = removed["sessions"]
+    if sessions_gone:
+        audit.write(
+            tx,
+            now,
+            [
+                NewEvent(
+                    event=Event.RETENTION_PURGED,
+                    actor=SYSTEM.actor,
+                    detail={name: count for name, count in removed.items() if count},
+                )
+            ],
+        )
+    return sum(removed.values())

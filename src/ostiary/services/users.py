@@ -1,0 +1,371 @@
+"""Users: added, changed, disabled, deleted. Passwords are in `ostiary.services.passwords`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ostiary.domain.access import (
+    Kind,
+    may_administer,
+    may_touch_user,
+    require_administrator,
+)
+from ostiary.domain.accounts import (
+    BUILT_IN,
+    Credential,
+    User,
+    checked_name,
+    checked_text,
+)
+from ostiary.domain.errors import (
+    AlreadyExists,
+    BadInput,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    Protected,
+)
+from ostiary.domain.events import Event
+from ostiary.domain.logout import Ended
+from ostiary.domain.session import EndReason
+from ostiary.gateways.entropy import new_identifier
+from ostiary.gateways.keys import Vault
+from ostiary.services import end, extras
+from ostiary.services.house import Act
+from ostiary.storage import (
+    audit,
+    changes,
+    devices,
+    grants,
+    organizations,
+    records,
+    sessions,
+    users,
+)
+from ostiary.storage.audit import NewEvent
+from ostiary.storage.changes import Change
+from ostiary.storage.database import Transaction
+
+UNSET = msgspec.UNSET
+Unset = msgspec.UnsetType
+
+BUILT_IN_ADMIN = "admin"
+
+
+class UserChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller wants a user to be; what is unset stays as it is."""
+
+    name: str | Unset = UNSET
+    display_name: str | Unset = UNSET
+    email: str | Unset = UNSET
+    phone: str | Unset = UNSET
+    is_admin: bool | Unset = UNSET
+    disabled: bool | Unset = UNSET
+    extra: dict[str, Any] | Unset = UNSET
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """A user after a change, and what the change ended."""
+
+    user: User
+    ended: Ended = Ended()
+
+
+def get_user(tx: Transaction, act: Act, organization: str, name: str) -> User:
+    """A user whom the caller administers, or is.
+
+    Raises:
+        NotFound: there is none, or the caller may not know.
+    """
+    if act.caller.kind is Kind.NOBODY:
+        raise NotSignedIn(reason=act.caller.dead_reason)
+    allowed = may_touch_user(act.caller, organization, name)
+    found = users.get(tx, organization, name) if allowed else None
+    if found is None:
+        raise NotFound(f"There is no user {organization}/{name}.")
+    return found
+
+
+def find_user(
+    tx: Transaction,
+    act: Act,
+    *,
+    organization: str | None = None,
+    user_id: str | None = None,
+    email: str | None = None,
+    phone: str | None = None,
+) -> User | None:
+    """The first user with all of these whom the caller administers, or is; None: nobody."""
+    found = users.find(
+        tx, organization_name=organization, id=user_id, email=email, phone=phone
+    )
+    if found is None or not may_touch_user(act.caller, found.organization, found.name):
+        return None
+    return found
+
+
+def list_users(
+    tx: Transaction,
+    act: Act,
+    organization: str | None,
+    *,
+    text: str = "",
+    after: tuple[str, str] | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[User]:
+    """Users by organization and name.
+
+    Raises:
+        NotAllowed, NotSignedIn: the caller does not administer that organization (or all of them).
+    """
+    if organization is None and not act.caller.is_global:
+        organization = act.caller.organization
+    require_administrator(act.caller, organization or "")
+    return users.page(
+        tx,
+        organization_name=organization,
+        text=text,
+        after=after,
+        limit=limit,
+        offset=offset,
+    )
+
+
+def count_users(tx: Transaction, act: Act, organization: str | None) -> int:
+    """How many users there are.
+
+    Raises:
+        NotAllowed, NotSignedIn: as `list_users`.
+    """
+    if organization is None and not act.caller.is_global:
+        organization = act.caller.organization
+    require_administrator(act.caller, organization or "")
+    return users.count(tx, organization_name=organization)
+
+
+def add_user(
+    tx: Transaction,
+    act: Act,
+    vault: Vault,
+    organization: str,
+    name: str,
+    change: UserChange,
+    *,
+    user_id: str = "",
+    credential: Credential | None = None,
+) -> User:
+    """Add a user.
+
+    Args:
+        tx: the transaction.
+        act: who adds.
+        vault: encrypts the further fields.
+        organization: whose user it will be.
+        name: the user's name in it.
+        change: the other values.
+        user_id: the subject, where the caller brings one; else a new UUID.
+        credential: the password, hashed by `ostiary.services.passwords.prepare`.
+
+    Raises:
+        NotAllowed, NotSignedIn: the caller does not administer the organization.
+        NotFound: there is no such organization.
+        AlreadyExists: the name, mail address or subject is taken.
+        BadInput: a value cannot be used.
+    """
+    require_administrator(act.caller, organization)
+    checked_name("name", name)
+    owner = organizations.get(tx, organization)
+    if owner is None:
+        raise NotFound(f"There is no organization {organization}.")
+    if users.get(tx, organization, name) is not None:
+        raise AlreadyExists(f"There is a user {organization}/{name} already.")
+    subject = checked_name("id", user_id) if user_id else new_identifier()
+    if users.find(tx, id=subject) is not None:
+        raise AlreadyExists("This id is taken.")
+    item = User(
+        key=0,
+        id=subject,
+        organization_key=owner.key,
+        organization=organization,
+        name=name,
+        display_name=name,
+        created_at=act.now,
+        updated_at=act.now,
+        sealed_extra=extras.seal(vault, _context(subject), {}),
+    )
+    item = _changed(tx, act, vault, item, msgspec.structs.replace(change, name=UNSET))
+    key = users.add(tx, item)
+    if credential is not None:
+        users.put_credential(tx, msgspec.structs.replace(credential, user_key=key))
+    _audit(tx, act, Event.USER_ADDED, item, {"new": describe(item)})
+    return _required(tx, key)
+
+
+def update_user(
+    tx: Transaction,
+    act: Act,
+    vault: Vault,
+    organization: str,
+    name: str,
+    change: UserChange,
+) -> Written:
+    """Change a user; disabling ends all sessions in the same transaction (contract W13).
+
+    Raises:
+        NotFound: there is none, or the caller may not know.
+        NotAllowed: the caller is the user, and this is for administrators (contract 4.1).
+        AlreadyExists: the new name or mail address is taken.
+        Protected: the built-in administrator would be renamed or disabled.
+        BadInput: a value cannot be used.
+    """
+    get_user(tx, act, organization, name)
+    old = users.get(tx, organization, name, lock=True)
+    if old is None:
+        raise NotFound(f"There is no user {organization}/{name}.")
+    if not may_administer(act.caller, organization):
+        _refuse_own(old, change)
+    new = _changed(tx, act, vault, old, change)
+    _protect(old, new)
+    users.put(tx, new)
+    if new.name != old.name:
+        sessions.rename_user(tx, old.organization_key, old.key, new.name)
+        records.rename_user(tx, old.organization, old.name, new.name)
+    changes.append(tx, Change.USER, act.now, [_subject(old)])
+    _audit(
+        tx, act, Event.USER_UPDATED, new, {"old": describe(old), "new": describe(new)}
+    )
+    ended = Ended()
+    if new.disabled and not old.disabled:
+        _audit(tx, act, Event.USER_DISABLED, new, {})
+        grants.end_of_user(tx, old.key, reason=EndReason.USER_DISABLED, now=act.now)
+        ended = end.end_of_user(tx, act, new, EndReason.USER_DISABLED)
+    elif old.disabled and not new.disabled:
+        _audit(tx, act, Event.USER_ENABLED, new, {})
+    return Written(user=_required(tx, old.key), ended=ended)
+
+
+def delete_user(tx: Transaction, act: Act, organization: str, name: str) -> Ended:
+    """Delete a user: end everything, then keep nothing personal (contract W13, R12).
+
+    Raises:
+        NotFound: there is none, or the caller may not know.
+        NotAllowed, NotSignedIn: the caller does not administer the organization.
+        Protected: it is the built-in administrator, or the caller's own account.
+    """
+    require_administrator(act.caller, organization)
+    found = users.get(tx, organization, name, lock=True)
+    if found is None:
+        raise NotFound(f"There is no user {organization}/{name}.")
+    if (organization, name) == (BUILT_IN, BUILT_IN_ADMIN):
+        raise Protected("The built-in administrator cannot be deleted.")
+    if act.caller.user_key == found.key:
+        raise Protected("You cannot delete your own account.")
+    grants.end_of_user(tx, found.key, reason=EndReason.USER_DELETED, now=act.now)
+    ended = end.end_of_user(tx, act, found, EndReason.USER_DELETED)
+    stand_in = f"deleted-{found.key}"
+    changes.append(tx, Change.USER, act.now, [_subject(found)])
+    devices.forget_user(tx, found.key)
+    users.delete_and_anonymise(tx, found.key, stand_in, act.now)
+    sessions.anonymise_user(tx, found.organization_key, found.key, stand_in)
+    audit.anonymise(tx, organization, name, stand_in)
+    gone = msgspec.structs.replace(found, name=stand_in)
+    _audit(tx, act, Event.USER_DELETED, gone, {})
+    return ended
+
+
+def extra_of(vault: Vault, item: User) -> dict[str, Any]:
+    """The fields that are kept and given back."""
+    return extras.unseal(vault, _context(item.id), item.sealed_extra)
+
+
+def describe(item: User) -> dict[str, Any]:
+    """What the audit says about it."""
+    return {
+        "name": item.name,
+        "display_name": item.display_name,
+        "email": item.email,
+        "phone": item.phone,
+        "is_admin": item.is_admin,
+        "disabled": item.disabled,
+    }
+
+
+def _changed(
+    tx: Transaction, act: Act, vault: Vault, item: User, change: UserChange
+) -> User:
+    if isinstance(change.name, str) and change.name != item.name:
+        checked_name("name", change.name)
+        if users.get(tx, item.organization, change.name) is not None:
+            raise AlreadyExists(
+                f"There is a user {item.organization}/{change.name} already."
+            )
+    for field in ("display_name", "email", "phone"):
+        value = getattr(change, field)
+        if isinstance(value, str):
+            checked_text(field, value, longest=200)
+    if change.display_name == "":
+        raise BadInput("display_name", "Display name cannot be empty")
+    if isinstance(change.email, str) and change.email and change.email != item.email:
+        taken = users.find(tx, organization_name=item.organization, email=change.email)
+        if taken is not None:
+            raise AlreadyExists("This mail address belongs to another user.")
+    values = {
+        name: value
+        for name in change.__struct_fields__
+        if name != "extra" and (value := getattr(change, name)) is not UNSET
+    }
+    if isinstance(change.extra, dict):
+        values["sealed_extra"] = extras.seal(vault, _context(item.id), change.extra)
+    return msgspec.structs.replace(item, updated_at=act.now, **values)
+
+
+def _refuse_own(old: User, change: UserChange) -> None:
+    """What users may not change of themselves (contract 4.1, ASVS 7.5.1)."""
+    for field in ("name", "email", "phone", "is_admin", "disabled"):
+        value = getattr(change, field)
+        if value is not UNSET and value != getattr(old, field):
+            raise NotAllowed(f"Only an administrator can change {field}.")
+
+
+def _protect(old: User, new: User) -> None:
+    if (old.organization, old.name) == (BUILT_IN, BUILT_IN_ADMIN) and (
+        new.name != old.name or new.disabled
+    ):
+        raise Protected("The built-in administrator cannot be renamed or disabled.")
+
+
+def _subject(item: User) -> dict[str, int]:
+    return {"organization_key": item.organization_key, "user_key": item.key}
+
+
+def _context(subject: str) -> str:
+    return f"user/{subject}/extra"
+
+
+def _required(tx: Transaction, key: int) -> User:
+    found = users.by_key(tx, key)
+    if found is None:
+        raise NotFound("There is no such user.")
+    return found
+
+
+def _audit(
+    tx: Transaction, act: Act, event: Event, item: User, detail: dict[str, Any]
+) -> None:
+    audit.write(
+        tx,
+        act.now,
+        [
+            NewEvent(
+                event=event,
+                actor=act.caller.actor,
+                organization=item.organization,
+                user=item.name,
+                address=act.address,
+                detail=detail,
+            )
+        ],
+    )
