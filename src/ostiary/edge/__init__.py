@@ -1,0 +1,1 @@
+"""What every front shares: who is calling, cookies, forgery checks, headers, errors."""

@@ -1,0 +1,1 @@
+"""The outermost layer: configuration, composition, command line, jobs."""
