@@ -154,7 +154,10 @@ class Installation:
     def browser(
         self, agent: str = FIREFOX, *, address: str = "203.0.113.7", same_origin: bool = True
     ) -> TestClient[Litestar]:
-        """A client with cookies of its own; ``same_origin`` sends what browsers send from our pages."""
+        """A client with cookies of its own.
+
+        ``same_origin`` sends what browsers send from our own pages.
+        """
         client = TestClient(
             self.app,
             base_url=self.public_url,

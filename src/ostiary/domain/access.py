@@ -95,9 +95,7 @@ def application_caller(application: Application) -> Caller:
 
 def may_administer(caller: Caller, organization: str) -> bool:
     """Whether the caller may see and change everything of this organization."""
-    return caller.is_global or (
-        bool(organization) and caller.administers == organization
-    )
+    return caller.is_global or (bool(organization) and caller.administers == organization)
 
 
 def may_touch_user(caller: Caller, organization: str, user: str) -> bool:
@@ -121,9 +119,7 @@ def require_administrator(caller: Caller, organization: str) -> None:
     if caller.kind is Kind.NOBODY:
         raise NotSignedIn(reason=caller.dead_reason)
     if not may_administer(caller, organization):
-        raise NotAllowed(
-            detail=f"{caller.actor} does not administer {organization or 'all'}"
-        )
+        raise NotAllowed(detail=f"{caller.actor} does not administer {organization or 'all'}")
 
 
 def require_global(caller: Caller) -> None:

@@ -1,8 +1,8 @@
 """Organizations, applications and users: who signs in, to what, under whose policy.
 
-``key`` is the storage's own number of a row: never shown, never changed by a rename. ``sealed_extra``
-holds, encrypted, what the Casdoor wire sent and this product gives back without using it: some of
-it is secret, and which is which cannot be told for fields that are not known yet.
+``key`` is the storage's own number of a row: never shown, never changed by a rename.
+``sealed_extra`` holds, encrypted, what the Casdoor wire sent and this product gives back without
+using it: some of it is secret, and which is which cannot be told for fields not known yet.
 """
 
 from __future__ import annotations
@@ -123,17 +123,11 @@ def checked_name(field: str, value: str) -> str:
     if not value:
         raise BadInput(field, f"{field} must not be empty.")
     if len(value) > LONGEST_NAME:
-        raise BadInput(
-            field, f"{field} must not be longer than {LONGEST_NAME} characters."
-        )
+        raise BadInput(field, f"{field} must not be longer than {LONGEST_NAME} characters.")
     if any(c in _FORBIDDEN for c in value) or _CONTROL.search(value):
-        raise BadInput(
-            field, f'{field} must not hold any of /?:#&%=+;" or control characters.'
-        )
+        raise BadInput(field, f'{field} must not hold any of /?:#&%=+;" or control characters.')
     if value != value.strip() or value in {".", ".."}:
-        raise BadInput(
-            field, f"{field} must not begin or end with a space, nor be only dots."
-        )
+        raise BadInput(field, f"{field} must not begin or end with a space, nor be only dots.")
     return value
 
 

@@ -108,9 +108,7 @@ class NotSignedIn(OstiaryError):
     code = "not_signed_in"
     default_text = "Please sign in first."
 
-    def __init__(
-        self, text: str | None = None, *, reason: str = "", detail: str = ""
-    ) -> None:
+    def __init__(self, text: str | None = None, *, reason: str = "", detail: str = "") -> None:
         """Remember why the presented session is dead, if one was presented."""
         self.reason = reason
         super().__init__(text, detail=detail)
@@ -203,9 +201,7 @@ class Unavailable(OstiaryError):
     """The store cannot answer: no space, read-only, unreachable. Nothing was changed."""
 
     code = "unavailable"
-    default_text = (
-        "The server cannot reach its data at the moment. Nothing was changed."
-    )
+    default_text = "The server cannot reach its data at the moment. Nothing was changed."
 
     def __init__(self, detail: str = "") -> None:
         """Tell the operator what the store said."""

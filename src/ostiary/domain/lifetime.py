@@ -46,9 +46,7 @@ def decide(defaults: Lifetimes, *overrides: Overrides) -> Lifetimes:
             value = getattr(override, name)
             if value is not None:
                 chosen[name] = value
-    return Lifetimes(
-        **{name: min(max(v, SHORTEST), LONGEST) for name, v in chosen.items()}
-    )
+    return Lifetimes(**{name: min(max(v, SHORTEST), LONGEST) for name, v in chosen.items()})
 
 
 class Deadlines(msgspec.Struct, frozen=True, gc=False):
@@ -62,14 +60,10 @@ def deadlines(lifetimes: Lifetimes, *, remembered: bool, now: datetime) -> Deadl
     """The deadlines of a session that authenticates at ``now``."""
     absolute = lifetimes.remembered_absolute if remembered else lifetimes.absolute
     idle = lifetimes.remembered_idle if remembered else lifetimes.idle
-    return Deadlines(
-        expires_at=now + timedelta(seconds=absolute), idle_seconds=min(idle, absolute)
-    )
+    return Deadlines(expires_at=now + timedelta(seconds=absolute), idle_seconds=min(idle, absolute))
 
 
-def check_after(
-    last_seen_at: datetime, idle_seconds: int, expires_at: datetime
-) -> datetime:
+def check_after(last_seen_at: datetime, idle_seconds: int, expires_at: datetime) -> datetime:
     """When the sweeper has to look at a row next.
 
     Never later than the stored last use plus the idle time, nor than the absolute end
@@ -78,9 +72,7 @@ def check_after(
     return min(last_seen_at + timedelta(seconds=idle_seconds), expires_at)
 
 
-def must_store_use(
-    stored: datetime, now: datetime, *, idle_seconds: int, flush_every: int
-) -> bool:
+def must_store_use(stored: datetime, now: datetime, *, idle_seconds: int, flush_every: int) -> bool:
     """Whether a use has to be written at once instead of with the next batch.
 
     Other processes read only what is stored, and conclude "idle" from it; a stored value that is

@@ -8,9 +8,7 @@ RECORD_CAP = 100
 """The most live sessions of one user in one application (contract 1.4 and 6, W9)."""
 
 
-def surplus(
-    oldest_first: Sequence[str], *, arriving: str, exclusive: bool
-) -> tuple[str, ...]:
+def surplus(oldest_first: Sequence[str], *, arriving: str, exclusive: bool) -> tuple[str, ...]:
     """The public ids that have to end so that ``arriving`` fits in.
 
     Args:

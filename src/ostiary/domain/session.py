@@ -90,9 +90,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def idle_expires_at(self) -> datetime:
         """When it ends by itself if it is not used again."""
-        return min(
-            self.last_seen_at + timedelta(seconds=self.idle_seconds), self.expires_at
-        )
+        return min(self.last_seen_at + timedelta(seconds=self.idle_seconds), self.expires_at)
 
     @property
     def display_name(self) -> str:

@@ -1,4 +1,7 @@
-"""Headers on every answer (REQUIREMENTS B01, B08 to B13, E06, R11), unless the front set its own."""
+"""Headers on every answer, unless the front set its own.
+
+REQUIREMENTS B01, B08 to B13, E06, R11.
+"""
 
 from __future__ import annotations
 

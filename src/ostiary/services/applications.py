@@ -46,6 +46,8 @@ UNSET = msgspec.UNSET
 Unset = msgspec.UnsetType
 
 MOST_ADDRESSES = 100
+SHORTEST_SECRET = 16
+LONGEST_SECRET = 200
 
 
 class ApplicationChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,18 +67,14 @@ class ApplicationChange(msgspec.Struct, frozen=True, kw_only=True):
     extra: dict[str, Any] | Unset = UNSET
 
 
-def authenticate(
-    tx: Transaction, vault: Vault, client_id: str, secret: str
-) -> Application | None:
+def authenticate(tx: Transaction, vault: Vault, client_id: str, secret: str) -> Application | None:
     """The application with this client id and secret, else None.
 
     An unknown id costs the same comparison as a wrong secret.
     """
     found = applications.by_client_id(tx, client_id)
     expected = secret_of(vault, found) if found is not None else "\x00"
-    right = hmac.compare_digest(
-        expected.encode(), secret.encode("utf-8", "surrogateescape")
-    )
+    right = hmac.compare_digest(expected.encode(), secret.encode("utf-8", "surrogateescape"))
     return found if right and found is not None else None
 
 
@@ -144,9 +142,7 @@ def add_application(
         display_name=name,
         created_at=act.now,
         client_id=new_client_id(),
-        sealed_secret=vault.seal(
-            new_client_secret().encode(), _context(name, "secret")
-        ),
+        sealed_secret=vault.seal(new_client_secret().encode(), _context(name, "secret")),
         sealed_extra=extras.seal(vault, _context(name, "extra"), {}),
     )
     item = _changed(tx, vault, item, change)
@@ -235,16 +231,10 @@ def checked_address(field: str, value: str) -> str:
         _ = parts.port
     except ValueError as error:
         raise BadInput(field, f"{value} is not an address.") from error
-    if (
-        parts.scheme not in {"http", "https"}
-        or not parts.hostname
-        or parts.username is not None
-    ):
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
         raise BadInput(field, f"{value} is not an absolute http or https address.")
     if "#" in value or " " in value or "\\" in value:
-        raise BadInput(
-            field, f"{value} must not hold a fragment, a space or a backslash."
-        )
+        raise BadInput(field, f"{value} must not hold a fragment, a space or a backslash.")
     return value
 
 
@@ -255,9 +245,7 @@ def _checked_redirect(value: str) -> str:
         return checked_address("redirect_uris", value)
     private = "." in scheme and scheme.replace(".", "").replace("-", "").isalnum()
     if not private or "#" in value:
-        raise BadInput(
-            "redirect_uris", f"{value} is not an address that can be redirected to."
-        )
+        raise BadInput("redirect_uris", f"{value} is not an address that can be redirected to.")
     return checked_text("redirect_uris", value, longest=2_000)
 
 
@@ -268,18 +256,13 @@ def _changed(
     values = {
         name: value
         for name in change.__struct_fields__
-        if name not in {"extra", "client_secret"}
-        and (value := getattr(change, name)) is not UNSET
+        if name not in {"extra", "client_secret"} and (value := getattr(change, name)) is not UNSET
     }
     if isinstance(change.client_secret, str):
-        sealed = vault.seal(
-            change.client_secret.encode(), _context(item.name, "secret")
-        )
+        sealed = vault.seal(change.client_secret.encode(), _context(item.name, "secret"))
         values["sealed_secret"] = sealed
     if isinstance(change.extra, dict):
-        values["sealed_extra"] = extras.seal(
-            vault, _context(item.name, "extra"), change.extra
-        )
+        values["sealed_extra"] = extras.seal(vault, _context(item.name, "extra"), change.extra)
     return msgspec.structs.replace(item, **values)
 
 
@@ -288,26 +271,29 @@ def _check(tx: Transaction, item: Application, change: ApplicationChange) -> Non
         value = getattr(change, field)
         if isinstance(value, str):
             checked_text(field, value, longest=2_000)
-    if (
-        isinstance(change.client_secret, str)
-        and not 16 <= len(change.client_secret) <= 200
-    ):
-        raise BadInput("client_secret", "A client secret has 16 to 200 characters.")
     if isinstance(change.client_id, str) and change.client_id != item.client_id:
         checked_name("client_id", change.client_id)
         if applications.by_client_id(tx, change.client_id) is not None:
             raise AlreadyExists("This client id is taken.")
+    if isinstance(change.lifetimes, Overrides):
+        checked_lifetimes(change.lifetimes)
+    _check_secret_and_addresses(change)
+
+
+def _check_secret_and_addresses(change: ApplicationChange) -> None:
+    secret = change.client_secret
+    if isinstance(secret, str) and not SHORTEST_SECRET <= len(secret) <= LONGEST_SECRET:
+        raise BadInput(
+            "client_secret",
+            f"A client secret has {SHORTEST_SECRET} to {LONGEST_SECRET} characters.",
+        )
     if isinstance(change.redirect_uris, tuple):
         if len(change.redirect_uris) > MOST_ADDRESSES:
-            raise BadInput(
-                "redirect_uris", f"At most {MOST_ADDRESSES} redirect addresses."
-            )
+            raise BadInput("redirect_uris", f"At most {MOST_ADDRESSES} redirect addresses.")
         for address in change.redirect_uris:
             _checked_redirect(address)
     if isinstance(change.backchannel_logout_uri, str) and change.backchannel_logout_uri:
         checked_address("backchannel_logout_uri", change.backchannel_logout_uri)
-    if isinstance(change.lifetimes, Overrides):
-        checked_lifetimes(change.lifetimes)
 
 
 def _context(name: str, column: str) -> str:

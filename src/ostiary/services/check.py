@@ -12,9 +12,7 @@ from ostiary.storage import sessions, users
 from ostiary.storage.database import Transaction
 
 
-def caller_of(
-    house: House, secret: str, now: datetime, *, active: bool = True
-) -> Caller:
+def caller_of(house: House, secret: str, now: datetime, *, active: bool = True) -> Caller:
     """Who presents this cookie; nobody when its session is unknown, ended or expired.
 
     Args:
@@ -31,9 +29,7 @@ def caller_of(
     return caller
 
 
-def _find(
-    tx: Transaction, secret_hash: bytes, now: datetime
-) -> tuple[Caller, Session | None]:
+def _find(tx: Transaction, secret_hash: bytes, now: datetime) -> tuple[Caller, Session | None]:
     session = sessions.by_secret(tx, secret_hash)
     if session is None:
         return NOBODY, None

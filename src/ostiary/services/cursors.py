@@ -23,10 +23,7 @@ def encode(vault: Vault, listed: object, position: Position) -> str:
         position: where the next page begins.
     """
     body = msgspec.json.encode(position)
-    return (
-        vault.mac("cursor", _bound(listed, body))
-        + base64.urlsafe_b64encode(body).decode()
-    )
+    return vault.mac("cursor", _bound(listed, body)) + base64.urlsafe_b64encode(body).decode()
 
 
 def decode(vault: Vault, listed: object, cursor: str | None) -> Position | None:

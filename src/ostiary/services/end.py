@@ -171,9 +171,7 @@ def end_matching(
         on_progress(sum(o.count for o in outcomes))
 
 
-def _end_batch(
-    tx: Transaction, act: Act, chosen: SessionFilter
-) -> tuple[Ended, set[int]]:
+def _end_batch(tx: Transaction, act: Act, chosen: SessionFilter) -> tuple[Ended, set[int]]:
     ids = session_pages.ids(tx, chosen, limit=BATCH + 1, now=act.now)
     wanted = [i for i in ids if i != act.caller.session_id][:BATCH]
     owners = {s.user_key for s in sessions.by_ids(tx, wanted)}
@@ -187,12 +185,8 @@ def _own_match(tx: Transaction, act: Act, chosen: SessionFilter) -> int:
 
 def _touchable(tx: Transaction, act: Act, session_id: str) -> Session:
     """A live session that the caller may touch; every other one is the same "not found"."""
-    session = (
-        sessions.by_id(tx, session_id, lock=True) if is_public_id(session_id) else None
-    )
-    if session is None or not may_touch_user(
-        act.caller, session.organization, session.user
-    ):
+    session = sessions.by_id(tx, session_id, lock=True) if is_public_id(session_id) else None
+    if session is None or not may_touch_user(act.caller, session.organization, session.user):
         raise NotFound(detail=f"{act.caller.actor} asked for session {session_id!r}")
     if reason_dead(session, act.now) is not None:
         raise NotFound("This session has ended already.")

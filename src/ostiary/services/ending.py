@@ -19,9 +19,7 @@ from ostiary.storage.changes import Change
 from ostiary.storage.database import Transaction
 
 
-def end_sessions(
-    tx: Transaction, act: Act, ids: Iterable[str], reason: EndReason
-) -> Ended:
+def end_sessions(tx: Transaction, act: Act, ids: Iterable[str], reason: EndReason) -> Ended:
     """End the sessions with these public ids; the decision about each is made here, under lock.
 
     One that has already run out by the clock is settled with its true reason and not counted:
@@ -44,9 +42,7 @@ def end_sessions(
             alive.append(session)
     for true_reason, group in ran_out.items():
         settle(tx, group, true_reason, by="system", address="", now=act.now)
-    return settle(
-        tx, alive, reason, by=act.caller.actor, address=act.address, now=act.now
-    )
+    return settle(tx, alive, reason, by=act.caller.actor, address=act.address, now=act.now)
 
 
 def settle(
@@ -101,9 +97,7 @@ def settle(
     return Ended(
         ended=tuple(ids),
         users=len({s.user_key for s in ended}),
-        pending=tuple(
-            sorted({c.application for c in used if c.backchannel_logout_uri})
-        ),
+        pending=tuple(sorted({c.application for c in used if c.backchannel_logout_uri})),
         without_address=tuple(
             sorted({c.application for c in used if not c.backchannel_logout_uri})
         ),
@@ -114,9 +108,7 @@ def settle(
 def together(outcomes: Iterable[Ended]) -> Ended:
     """The outcome of several endings as one; ``users`` may count somebody once for each."""
     every = list(outcomes)
-    lasts = [
-        o.last_token_expires_at for o in every if o.last_token_expires_at is not None
-    ]
+    lasts = [o.last_token_expires_at for o in every if o.last_token_expires_at is not None]
     return Ended(
         ended=tuple(i for o in every for i in o.ended),
         users=sum(o.users for o in every),

@@ -20,9 +20,7 @@ def seal(vault: Vault, context: str, extra: dict[str, Any]) -> bytes:
     """
     plain = msgspec.json.encode(extra)
     if len(plain) > LONGEST:
-        raise BadInput(
-            "body", f"The further fields together are longer than {LONGEST} bytes."
-        )
+        raise BadInput("body", f"The further fields together are longer than {LONGEST} bytes.")
     return vault.seal(plain, context)
 
 

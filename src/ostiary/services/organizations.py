@@ -89,9 +89,7 @@ def add_organization(
     item = Organization(key=0, name=name, display_name=name, created_at=act.now)
     item = _changed(vault, item, change)
     if not item.sealed_extra:
-        item = msgspec.structs.replace(
-            item, sealed_extra=extras.seal(vault, _context(name), {})
-        )
+        item = msgspec.structs.replace(item, sealed_extra=extras.seal(vault, _context(name), {}))
     organizations.add(tx, item)
     _audit(tx, act, Event.ORGANIZATION_ADDED, name, {"new": describe(item)})
     return _required(tx, name)
@@ -166,9 +164,7 @@ def describe(item: Organization) -> dict[str, Any]:
     }
 
 
-def _changed(
-    vault: Vault, item: Organization, change: OrganizationChange
-) -> Organization:
+def _changed(vault: Vault, item: Organization, change: OrganizationChange) -> Organization:
     values = {
         name: value
         for name in change.__struct_fields__
@@ -194,9 +190,7 @@ def _required(tx: Transaction, name: str) -> Organization:
     return found
 
 
-def _audit(
-    tx: Transaction, act: Act, event: Event, name: str, detail: dict[str, Any]
-) -> None:
+def _audit(tx: Transaction, act: Act, event: Event, name: str, detail: dict[str, Any]) -> None:
     audit.write(
         tx,
         act.now,

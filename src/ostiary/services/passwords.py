@@ -25,6 +25,7 @@ from ostiary.storage.changes import Change
 from ostiary.storage.database import Transaction
 
 PLAIN = ("", "plain")
+LONGEST_HASH = 1_000
 
 
 class PasswordSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,19 +59,19 @@ def prepare(
     """
     must_change = act.caller.kind not in (Kind.APPLICATION, Kind.OPERATOR)
     if encoding not in PLAIN:
-        if encoding not in ENCODINGS or not password or len(password) > 1_000:
+        if encoding not in ENCODINGS or not password or len(password) > LONGEST_HASH:
             raise BadInput("passwordType", f"unsupported password type: {encoding}")
-        value, salt_free = password, encoding
+        value, stored_as = password, encoding
     else:
         check_policy(
             password,
             words=(name, organization),
             minimum_length=house.policy.password_minimum_length,
         )
-        value, salt_free = house.passwords.hash(password), "argon2id"
+        value, stored_as = house.passwords.hash(password), "argon2id"
     return Credential(
         user_key=0,
-        encoding=salt_free,
+        encoding=stored_as,
         value=value,
         must_change=must_change and encoding in PLAIN,
         changed_at=act.now,
@@ -121,9 +122,7 @@ def confirm(house: House, act: Act, password: str) -> None:
     )
 
 
-def set_for(
-    house: House, act: Act, organization: str, name: str, new: str
-) -> PasswordSet:
+def set_for(house: House, act: Act, organization: str, name: str, new: str) -> PasswordSet:
     """Set somebody else's password; it has to be changed at the first sign-in (contract W23).
 
     Set with an application's credentials or by the operator it has not: then the application

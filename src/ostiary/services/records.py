@@ -74,9 +74,7 @@ def _within_reach(caller: Caller, wanted: RecordQuery) -> RecordQuery:
         return wanted
     mine = wanted.owner in (None, caller.organization)
     if caller.kind is Kind.USER and mine and not caller.is_admin:
-        return msgspec.structs.replace(
-            wanted, owner=caller.organization, name=caller.name
-        )
+        return msgspec.structs.replace(wanted, owner=caller.organization, name=caller.name)
     require_administrator(caller, wanted.owner or "")
     return wanted
 
@@ -118,9 +116,7 @@ def add_record(
     _require_administrator_of(act.caller, key)
     wanted = _checked_ids(ids)
     if exclusive and not wanted:
-        raise BadInput(
-            "sessionId", "An exclusive sign-in has to name the session that stays."
-        )
+        raise BadInput("sessionId", "An exclusive sign-in has to name the session that stays.")
     view = _held(tx, act, key)
     if view is None:
         records.register(tx, key, wire_time(act.now))
@@ -143,9 +139,7 @@ def update_record(
     _require_administrator_of(act.caller, key)
     wanted = _checked_ids(ids)
     if len(created_time) > LONGEST_NAME:
-        raise BadInput(
-            "createdTime", f"createdTime is longer than {LONGEST_NAME} characters."
-        )
+        raise BadInput("createdTime", f"createdTime is longer than {LONGEST_NAME} characters.")
     view = _held(tx, act, key)
     if view is None:
         return Change(affected=False)
@@ -229,9 +223,7 @@ def _check_key(key: RecordKey) -> None:
         if not part:
             raise BadInput(field, f"The {field} of a session must not be empty.")
         if len(part) > LONGEST_NAME:
-            raise BadInput(
-                field, f"The {field} of a session is longer than {LONGEST_NAME}."
-            )
+            raise BadInput(field, f"The {field} of a session is longer than {LONGEST_NAME}.")
         if "\x00" in part:
             raise BadInput(field, f"The {field} of a session holds a NUL character.")
 
@@ -240,9 +232,7 @@ def _checked_ids(ids: Sequence[str]) -> list[str]:
     """Without repetitions and empty ones, which some clients send for "none" (contract 1.5)."""
     wanted = [i for i in dict.fromkeys(ids) if i]
     if any(len(i) > LONGEST_ID or "\x00" in i for i in wanted):
-        raise BadInput(
-            "sessionId", f"A session id is longer than {LONGEST_ID} characters."
-        )
+        raise BadInput("sessionId", f"A session id is longer than {LONGEST_ID} characters.")
     if len(wanted) > RECORD_CAP:
         raise BadInput("sessionId", f"A record holds at most {RECORD_CAP} session ids.")
     return wanted
@@ -253,9 +243,7 @@ def _held(tx: Transaction, act: Act, key: RecordKey) -> RecordView | None:
     return None if found is None else next(iter(_with_ids(tx, act, [found])), None)
 
 
-def _become(
-    tx: Transaction, act: Act, view: RecordView, target: Sequence[str]
-) -> Change:
+def _become(tx: Transaction, act: Act, view: RecordView, target: Sequence[str]) -> Change:
     """Let a record hold just these ids, ending the sessions that leave it."""
     key = view.record.key
     leaving = [s.id for s in view.sessions if s.id not in target]
@@ -271,9 +259,7 @@ def _become(
     return Change(affected=True, ended=ended)
 
 
-def _with_ids(
-    tx: Transaction, act: Act, found: Sequence[Record]
-) -> tuple[RecordView, ...]:
+def _with_ids(tx: Transaction, act: Act, found: Sequence[Record]) -> tuple[RecordView, ...]:
     """Records with their ids; one whose sessions have all run out by the clock is left out."""
     live = records.live_sessions(tx, [r.key for r in found if r.live], act.now)
     own = records.registered_ids(tx, [r.key for r in found if r.registered])

@@ -58,9 +58,7 @@ def settle_cut_offs(tx: Transaction, now: datetime, limit: int = BATCH) -> int:
     """
     done = 0
     for item in cut_offs.unfinished(tx):
-        ids = sessions.of_cut_off(
-            tx, item.subject, item.subject_key, item.epoch, limit - done
-        )
+        ids = sessions.of_cut_off(tx, item.subject, item.subject_key, item.epoch, limit - done)
         found = sessions.by_ids(tx, ids, lock=True)
         settle(tx, found, item.reason, by=item.actor, address="", now=now)
         finished = len(ids) < limit - done

@@ -13,6 +13,7 @@ from ostiary.domain.access import (
 )
 from ostiary.domain.accounts import checked_text
 from ostiary.domain.errors import BadInput, NotAllowed, NotFound, NotSignedIn
+from ostiary.domain.events import Event
 from ostiary.domain.search import (
     COUNT_LIMIT,
     LONGEST_PAGE,
@@ -24,7 +25,6 @@ from ostiary.domain.search import (
 )
 from ostiary.domain.secrets import is_public_id
 from ostiary.domain.session import Session
-from ostiary.domain.events import Event
 from ostiary.gateways.keys import Vault
 from ostiary.services import cursors
 from ostiary.services.house import Act
@@ -115,9 +115,7 @@ def one_session(tx: Transaction, act: Act, session_id: str) -> Seen:
         NotFound: there is none, or the caller may not know of it.
     """
     session = sessions.by_id(tx, session_id) if is_public_id(session_id) else None
-    if session is None or not may_touch_user(
-        act.caller, session.organization, session.user
-    ):
+    if session is None or not may_touch_user(act.caller, session.organization, session.user):
         if act.caller.kind is Kind.NOBODY:
             raise NotSignedIn(reason=act.caller.dead_reason)
         raise NotFound(detail=f"{act.caller.actor} asked for session {session_id!r}")
@@ -138,13 +136,8 @@ def label(tx: Transaction, act: Act, session_id: str, text: str) -> Seen:
     """
     require_user(act.caller)
     seen = one_session(tx, act, session_id)
-    if (
-        seen.session.user_key != act.caller.user_key
-        or seen.session.ended_at is not None
-    ):
-        raise NotFound(
-            detail=f"{session_id} is not a live session of {act.caller.actor}"
-        )
+    if seen.session.user_key != act.caller.user_key or seen.session.ended_at is not None:
+        raise NotFound(detail=f"{session_id} is not a live session of {act.caller.actor}")
     checked = checked_text("label", text.strip(), longest=60)
     sessions.relabel(tx, session_id, checked)
     audit.write(
@@ -179,17 +172,13 @@ def _page(
     limit = min(max(limit, 1), LONGEST_PAGE)
     listed = (chosen, order)
     after = cursors.decode(vault, listed, cursor)
-    found = session_pages.page(
-        tx, chosen, order, after=after, limit=limit + 1, now=act.now
-    )
+    found = session_pages.page(tx, chosen, order, after=after, limit=limit + 1, now=act.now)
     backwards = after is not None and after.backwards
     more = len(found) > limit
     if more:
         found = found[1:] if backwards else found[:limit]
     has_next = bool(found) and (more or backwards)
-    has_previous = bool(found) and (
-        (backwards and more) or (after is not None and not backwards)
-    )
+    has_previous = bool(found) and ((backwards and more) or (after is not None and not backwards))
 
     def point(item: Session, *, back: bool) -> str:
         return cursors.encode(
@@ -206,9 +195,7 @@ def _page(
     )
 
 
-def _check_order(
-    tx: Transaction, act: Act, chosen: SessionFilter, order: Order
-) -> None:
+def _check_order(tx: Transaction, act: Act, chosen: SessionFilter, order: Order) -> None:
     """Sorting by last use has no index (DESIGN section 5), so it is offered for short lists."""
     if order.sort is not Sort.LAST_SEEN or chosen.user:
         return

@@ -88,11 +88,7 @@ def check_link(tx: Transaction, secret: str) -> None:
         NotFound: so it is; the text says how to get another one.
     """
     stored = settings.get(tx, _LINK)
-    if (
-        is_installed(tx)
-        or stored is None
-        or not same(bytes.fromhex(stored), digest(secret))
-    ):
+    if is_installed(tx) or stored is None or not same(bytes.fromhex(stored), digest(secret)):
         raise NotFound(
             "This set-up link is wrong or has been used. If nobody has been set up yet, start the "
             "server again: it prints a new one."
@@ -141,9 +137,7 @@ def _install(
     if link is not None:
         check_link(tx, link)
     settings.remove(tx, _LINK)
-    add_organization(
-        tx, act, vault, BUILT_IN, OrganizationChange(display_name="Built-in")
-    )
+    add_organization(tx, act, vault, BUILT_IN, OrganizationChange(display_name="Built-in"))
     application = applications.add_application(
         tx,
         act,

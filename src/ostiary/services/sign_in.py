@@ -129,7 +129,7 @@ def authenticate(house: House, act: Act, attempt: Attempt) -> Authenticated:
     verdict = house.passwords.verify(attempt.password, found.stored)
     why = _refusal(found, right=verdict.right)
     if why:
-        house.database.write(_refuse, house, act, attempt, found, why)
+        house.database.write(_refuse, house, act, found, why)
         raise WrongCredentials(detail=why)
     return Authenticated(**msgspec.structs.asdict(found), stale=verdict.rehash)
 
@@ -138,9 +138,7 @@ def _find(tx: Transaction, house: House, act: Act, attempt: Attempt) -> _Found:
     user = users.by_login(tx, attempt.organization, attempt.login)
     device_key = _device_key(tx, attempt)
     trusted = (
-        user is not None
-        and device_key is not None
-        and devices.knows(tx, device_key, user.key)
+        user is not None and device_key is not None and devices.knows(tx, device_key, user.key)
     )
     counted = throttling.attempt(
         house.vault,
@@ -169,15 +167,11 @@ def _refusal(found: _Found, *, right: bool) -> str:
     """Why not, for the operator; empty: go on."""
     if found.organization is None or found.user is None:
         return "unknown user"
-    if found.credential is None:
-        return "no password"
-    if not right:
-        return "wrong password"
+    if not right or found.credential is None:
+        return "wrong password" if found.credential is not None else "no password"
     if found.user.disabled:
         return "disabled user"
-    if found.application is None or not is_open_to(
-        found.application, found.organization.name
-    ):
+    if found.application is None or not is_open_to(found.application, found.organization.name):
         return "not a user of this application"
     if found.organization.sign_in_disabled or found.application.sign_in_disabled:
         return "sign-in is disabled"
@@ -189,15 +183,10 @@ def is_open_to(application: Application, organization: str) -> bool:
 
     The built-in one is everybody's: it is what *My sessions* and the console sign in to.
     """
-    return (
-        application.organization == organization
-        or application.name == BUILT_IN_APPLICATION
-    )
+    return application.organization == organization or application.name == BUILT_IN_APPLICATION
 
 
-def _refuse(
-    tx: Transaction, house: House, act: Act, attempt: Attempt, found: _Found, why: str
-) -> None:
+def _refuse(tx: Transaction, house: House, act: Act, found: _Found, why: str) -> None:
     """Count and audit a failure; what was typed as a name may be a password, and is not kept."""
     wait = throttling.failed(tx, found.attempt, house.policy, act.now)
     known = found.user
@@ -260,16 +249,8 @@ def _start(
         or found.credential is None
         or credential.changed_at != found.credential.changed_at
     )
-    if (
-        changed
-        or user is None
-        or organization is None
-        or application is None
-        or credential is None
-    ):
-        raise WrongCredentials(
-            detail="the account changed while the password was compared"
-        )
+    if changed or user is None or organization is None or application is None or credential is None:
+        raise WrongCredentials(detail="the account changed while the password was compared")
     if new_value is not None:
         _store(tx, act, user, credential, new_value)
     throttling.succeeded(tx, found.attempt)
@@ -304,9 +285,7 @@ def _start(
     )
 
 
-def _store(
-    tx: Transaction, act: Act, user: User, credential: Credential, new_value: str
-) -> None:
+def _store(tx: Transaction, act: Act, user: User, credential: Credential, new_value: str) -> None:
     """Store the hash. An old password in a new encoding is no change of the password."""
     chosen = credential.must_change
     users.put_credential(

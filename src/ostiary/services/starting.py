@@ -61,11 +61,7 @@ def start(tx: Transaction, house: House, act: Act, who: Arrival) -> Started:
         DeviceTaken: somebody else would be signed out, and was not told (DESIGN section 1).
     """
     presented = _presented(tx, act, who)
-    again = (
-        presented
-        if presented is not None and presented.user_key == who.user.key
-        else None
-    )
+    again = presented if presented is not None and presented.user_key == who.user.key else None
     device_key, device_secret = _device(tx, act, who)
     leaving = _displaced(tx, act, who, presented, again, device_key)
     # The actor is the one who signs in, whom nobody knew when the request came.
@@ -97,9 +93,7 @@ def start(tx: Transaction, house: House, act: Act, who: Arrival) -> Started:
     )
     known = devices.used_by(tx, device_key, who.user.key, act.now)
     users.signed_in(tx, who.user.key, act.address, act.now)
-    _audit(
-        tx, by_user, who, session, reauthenticated=again is not None, known_device=known
-    )
+    _audit(tx, by_user, who, session, reauthenticated=again is not None, known_device=known)
     return Started(
         session=session,
         secret=secret,
@@ -169,16 +163,10 @@ def _displaced(
         tx, who.user.organization_key, who.user.key, who.application.key, act.now
     )
     left = [s.id for s in mine if s.id not in leaving]
-    leaving.update(
-        surplus(left, arriving=arriving, exclusive=who.application.exclusive)
-    )
+    leaving.update(surplus(left, arriving=arriving, exclusive=who.application.exclusive))
     if who.organization.exclusive:
-        every = sessions.live_of_user(
-            tx, who.user.organization_key, who.user.key, act.now
-        )
-        leaving.update(
-            surplus([s.id for s in every], arriving=arriving, exclusive=True)
-        )
+        every = sessions.live_of_user(tx, who.user.organization_key, who.user.key, act.now)
+        leaving.update(surplus([s.id for s in every], arriving=arriving, exclusive=True))
     return sorted(leaving)
 
 
@@ -200,9 +188,7 @@ def _new(
         organization_key=who.user.organization_key,
         user_key=who.user.key,
         user=who.user.name,
-        application_key=again.application_key
-        if again is not None
-        else who.application.key,
+        application_key=again.application_key if again is not None else who.application.key,
         device_key=device_key,
         now=act.now,
         expires_at=ends.expires_at,
@@ -214,11 +200,7 @@ def _new(
         epochs=Epochs(
             organization=who.organization.epoch,
             user=who.user.epoch,
-            application=(
-                again.current.application
-                if again is not None
-                else who.application.epoch
-            ),
+            application=(again.current.application if again is not None else who.application.epoch),
         ),
     )
 

@@ -98,9 +98,7 @@ def find_user(
     phone: str | None = None,
 ) -> User | None:
     """The first user with all of these whom the caller administers, or is; None: nobody."""
-    found = users.find(
-        tx, organization_name=organization, id=user_id, email=email, phone=phone
-    )
+    found = users.find(tx, organization_name=organization, id=user_id, email=email, phone=phone)
     if found is None or not may_touch_user(act.caller, found.organization, found.name):
         return None
     return found
@@ -234,9 +232,7 @@ def update_user(
         sessions.rename_user(tx, old.organization_key, old.key, new.name)
         records.rename_user(tx, old.organization, old.name, new.name)
     changes.append(tx, Change.USER, act.now, [_subject(old)])
-    _audit(
-        tx, act, Event.USER_UPDATED, new, {"old": describe(old), "new": describe(new)}
-    )
+    _audit(tx, act, Event.USER_UPDATED, new, {"old": describe(old), "new": describe(new)})
     ended = Ended()
     if new.disabled and not old.disabled:
         _audit(tx, act, Event.USER_DISABLED, new, {})
@@ -293,15 +289,11 @@ def describe(item: User) -> dict[str, Any]:
     }
 
 
-def _changed(
-    tx: Transaction, act: Act, vault: Vault, item: User, change: UserChange
-) -> User:
+def _changed(tx: Transaction, act: Act, vault: Vault, item: User, change: UserChange) -> User:
     if isinstance(change.name, str) and change.name != item.name:
         checked_name("name", change.name)
         if users.get(tx, item.organization, change.name) is not None:
-            raise AlreadyExists(
-                f"There is a user {item.organization}/{change.name} already."
-            )
+            raise AlreadyExists(f"There is a user {item.organization}/{change.name} already.")
     for field in ("display_name", "email", "phone"):
         value = getattr(change, field)
         if isinstance(value, str):
@@ -352,9 +344,7 @@ def _required(tx: Transaction, key: int) -> User:
     return found
 
 
-def _audit(
-    tx: Transaction, act: Act, event: Event, item: User, detail: dict[str, Any]
-) -> None:
+def _audit(tx: Transaction, act: Act, event: Event, item: User, detail: dict[str, Any]) -> None:
     audit.write(
         tx,
         act.now,

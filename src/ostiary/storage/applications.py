@@ -74,9 +74,7 @@ def by_client_id(tx: Transaction, client_id: str) -> Application | None:
     return None if row is None else _to_application(row)
 
 
-def every(
-    tx: Transaction, *, organization_name: str | None = None
-) -> list[Application]:
+def every(tx: Transaction, *, organization_name: str | None = None) -> list[Application]:
     """All applications, or those of one organization, oldest first."""
     query = _undeleted.order_by(application.c.key)
     if organization_name is not None:
@@ -100,15 +98,9 @@ def add(tx: Transaction, item: Application) -> int:
 
 def put(tx: Transaction, item: Application) -> None:
     """Write an application's new values."""
-    tx.execute(
-        update(application)
-        .where(application.c.key == item.key)
-        .values(**_columns(item))
-    )
+    tx.execute(update(application).where(application.c.key == item.key).values(**_columns(item)))
 
 
 def delete(tx: Transaction, key: int, now: datetime) -> None:
     """Hide an application; what it is still owed stays readable."""
-    tx.execute(
-        update(application).where(application.c.key == key).values(deleted_at=now)
-    )
+    tx.execute(update(application).where(application.c.key == key).values(deleted_at=now))

@@ -97,12 +97,7 @@ def purge(tx: Transaction, before: datetime, limit: int) -> int:
     Returns:
         How many went; fewer than ``limit``: finished.
     """
-    old = (
-        select(audit_event.c.id)
-        .where(audit_event.c.at < before)
-        .limit(limit)
-        .subquery()
-    )
+    old = select(audit_event.c.id).where(audit_event.c.at < before).limit(limit).subquery()
     ids = [row.id for row in tx.rows(select(old.c.id))]
     if ids:
         tx.execute(delete(audit_event).where(audit_event.c.id.in_(ids)))

@@ -135,11 +135,7 @@ def end(tx: Transaction, ended: Sequence[ClientSession], now: datetime) -> None:
     Those whose application names no logout address are settled with it: nobody can be told.
     """
     for settled_at in (now, None):
-        sids = [
-            c.sid
-            for c in ended
-            if bool(c.backchannel_logout_uri) == (settled_at is None)
-        ]
+        sids = [c.sid for c in ended if bool(c.backchannel_logout_uri) == (settled_at is None)]
         if sids:
             tx.execute(
                 update(client_session)

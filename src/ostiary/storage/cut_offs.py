@@ -74,9 +74,7 @@ def unfinished(tx: Transaction) -> list[CutOff]:
     return found
 
 
-def settled(
-    tx: Transaction, cut_off_id: int, count: int, *, finished_at: datetime | None
-) -> None:
+def settled(tx: Transaction, cut_off_id: int, count: int, *, finished_at: datetime | None) -> None:
     """Count rows that were settled, and say when the last one was."""
     tx.execute(
         update(cut_off)

@@ -34,7 +34,7 @@ RecordKey = tuple[str, str, str]
 
 _RETRIES = 5
 _RETRY_STATES = frozenset({"40001", "40P01"})
-"""PostgreSQL: serialization failure and deadlock; the transaction did nothing and may be repeated."""
+"""PostgreSQL: serialization failure and deadlock; nothing was done, and it may be repeated."""
 
 _WRITE = "ostiary_write"
 
@@ -209,21 +209,15 @@ def _bad_url() -> Misconfigured:
 
 def _sqlite(url: URL, threads: int) -> Engine:
     if not url.database or url.database == ":memory:":
-        raise Misconfigured(
-            "storage.url has to name a file: sqlite:///path/to/ostiary.db"
-        )
+        raise Misconfigured("storage.url has to name a file: sqlite:///path/to/ostiary.db")
     path = Path(url.database)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Sessions and password hashes are nobody else's business, whatever the umask says.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise Misconfigured(
-            f"The database {path} cannot be opened: {error.strerror}."
-        ) from error
-    engine = create_engine(
-        url, pool_size=threads, max_overflow=0, connect_args={"timeout": 30.0}
-    )
+        raise Misconfigured(f"The database {path} cannot be opened: {error.strerror}.") from error
+    engine = create_engine(url, pool_size=threads, max_overflow=0, connect_args={"timeout": 30.0})
 
     @event.listens_for(engine, "connect")
     def _settle(dbapi: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -32,15 +32,11 @@ def used_by(tx: Transaction, device_key: int, user_key: int, now: datetime) -> b
     Returns:
         Whether the user had done so before.
     """
-    tx.execute(
-        update(device).where(device.c.key == device_key).values(last_seen_at=now)
-    )
+    tx.execute(update(device).where(device.c.key == device_key).values(last_seen_at=now))
     if knows(tx, device_key, user_key):
         return True
     tx.execute(
-        insert(device_user).values(
-            device_key=device_key, user_key=user_key, first_seen_at=now
-        )
+        insert(device_user).values(device_key=device_key, user_key=user_key, first_seen_at=now)
     )
     return False
 

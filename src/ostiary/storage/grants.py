@@ -30,15 +30,11 @@ def end_of_sessions(
         .select_from(token.join(grant, grant.c.id == token.c.grant_id))
         .where(mine, token.c.locally_checked.is_(True), token.c.expires_at > now)
     )
-    tx.execute(
-        update(grant).where(mine).values(ended_at=now, ended_reason=reason.value)
-    )
+    tx.execute(update(grant).where(mine).values(ended_at=now, ended_reason=reason.value))
     return None if row is None else row.last
 
 
-def end_of_user(
-    tx: Transaction, user_key: int, *, reason: EndReason, now: datetime
-) -> None:
+def end_of_user(tx: Transaction, user_key: int, *, reason: EndReason, now: datetime) -> None:
     """End every grant of a user, offline ones included."""
     tx.execute(
         update(grant)

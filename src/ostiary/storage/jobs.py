@@ -27,9 +27,7 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     last_outcome: str
 
 
-def claim(
-    tx: Transaction, name: str, holder: str, *, lease: timedelta, now: datetime
-) -> bool:
+def claim(tx: Transaction, name: str, holder: str, *, lease: timedelta, now: datetime) -> bool:
     """Take a job that is due and that nobody holds.
 
     Returns:
@@ -53,9 +51,7 @@ def claim(
     return taken.rowcount == 1
 
 
-def renew(
-    tx: Transaction, name: str, holder: str, *, lease: timedelta, now: datetime
-) -> bool:
+def renew(tx: Transaction, name: str, holder: str, *, lease: timedelta, now: datetime) -> bool:
     """Hold a claimed job for longer; False: another process has it by now."""
     kept = tx.execute(
         update(job)

@@ -20,9 +20,7 @@ def lifetime_columns(lifetimes: Overrides) -> dict[str, int | None]:
 
 def to_overrides(row: Row[Any]) -> Overrides:
     """An owner's overrides out of its columns."""
-    return Overrides(
-        row.idle, row.absolute, row.remembered_idle, row.remembered_absolute
-    )
+    return Overrides(row.idle, row.absolute, row.remembered_idle, row.remembered_absolute)
 
 
 def _to_organization(row: Row[Any]) -> Organization:
@@ -89,18 +87,12 @@ def add(tx: Transaction, item: Organization) -> int:
 
 def put(tx: Transaction, item: Organization) -> None:
     """Write an organization's new values; its name stays, since records are kept by names."""
-    tx.execute(
-        update(organization)
-        .where(organization.c.key == item.key)
-        .values(**_columns(item))
-    )
+    tx.execute(update(organization).where(organization.c.key == item.key).values(**_columns(item)))
 
 
 def delete(tx: Transaction, key: int, now: datetime) -> None:
     """Hide an organization; what ended sessions say about it stays readable until purged."""
-    tx.execute(
-        update(organization).where(organization.c.key == key).values(deleted_at=now)
-    )
+    tx.execute(update(organization).where(organization.c.key == key).values(deleted_at=now))
 
 
 def is_empty(tx: Transaction, key: int) -> bool:

@@ -105,20 +105,14 @@ def _raise_counter(tx: Transaction, key: RecordKey, delta: int) -> None:
 
 
 def _lower_counter(tx: Transaction, key: RecordKey, delta: int) -> None:
+    tx.execute(update(record).where(_is(record, key)).values(live=record.c.live - delta))
     tx.execute(
-        update(record).where(_is(record, key)).values(live=record.c.live - delta)
-    )
-    tx.execute(
-        delete(record).where(
-            _is(record, key), record.c.live <= 0, record.c.registered.is_(False)
-        )
+        delete(record).where(_is(record, key), record.c.live <= 0, record.c.registered.is_(False))
     )
 
 
 def _is(table: Table, key: RecordKey) -> ColumnElement[bool]:
-    return and_(
-        table.c.owner == key[0], table.c.name == key[1], table.c.application == key[2]
-    )
+    return and_(table.c.owner == key[0], table.c.name == key[1], table.c.application == key[2])
 
 
 def get(tx: Transaction, key: RecordKey, *, lock: bool = False) -> Record | None:
@@ -150,9 +144,7 @@ def _matching(wanted: RecordQuery) -> Select[Any]:
     if wanted.name is not None:
         query = query.where(record.c.name == wanted.name)
     if wanted.field is not None:
-        query = query.where(
-            record.c[wanted.field].contains(wanted.value, autoescape=True)
-        )
+        query = query.where(record.c[wanted.field].contains(wanted.value, autoescape=True))
     return query
 
 
@@ -196,9 +188,7 @@ def live_sessions(
     return found
 
 
-def registered_ids(
-    tx: Transaction, keys: Sequence[RecordKey]
-) -> dict[RecordKey, list[str]]:
+def registered_ids(tx: Transaction, keys: Sequence[RecordKey]) -> dict[RecordKey, list[str]]:
     """The ids that applications registered in some records, oldest first."""
     found: dict[RecordKey, list[str]] = {}
     columns = (registered_id.c.owner, registered_id.c.name, registered_id.c.application)
@@ -209,9 +199,7 @@ def registered_ids(
             .order_by(*columns, registered_id.c.position)
         )
         for row in tx.rows(query):
-            found.setdefault((row.owner, row.name, row.application), []).append(
-                row.public_id
-            )
+            found.setdefault((row.owner, row.name, row.application), []).append(row.public_id)
     return found
 
 
@@ -268,7 +256,5 @@ def rename_user(tx: Transaction, owner: str, old: str, new: str) -> None:
     """Follow a user's new name."""
     for table in (record, registered_id):
         tx.execute(
-            update(table)
-            .where(table.c.owner == owner, table.c.name == old)
-            .values(name=new)
+            update(table).where(table.c.owner == owner, table.c.name == old).values(name=new)
         )

@@ -45,17 +45,13 @@ def open_database(url: str, *, threads: int = 8) -> Database:
 
 def _migrate(tx: Transaction) -> None:
     if tx.is_postgresql:
-        tx.execute(
-            text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK}
-        )
+        tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
     config = _config(tx.connection)
     scripts = ScriptDirectory.from_config(config)
     found = MigrationContext.configure(tx.connection).get_current_revision()
     if found == scripts.get_current_head():
         return
-    if found is not None and found not in {
-        s.revision for s in scripts.walk_revisions()
-    }:
+    if found is not None and found not in {s.revision for s in scripts.walk_revisions()}:
         raise Misconfigured(
             f"This data was written by a newer version of Ostiary (schema {found}). "
             "Start that version, or restore a backup from before the upgrade."

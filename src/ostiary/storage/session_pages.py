@@ -42,12 +42,8 @@ def page(
     query = _matching(chosen, now)
     if after is not None:
         compare = operators.lt if descending else operators.gt
-        query = query.where(
-            compare(tuple_(*columns), tuple_(*_values(order.sort, after)))
-        )
-    query = query.order_by(
-        *(c.desc() if descending else c.asc() for c in columns)
-    ).limit(limit)
+        query = query.where(compare(tuple_(*columns), tuple_(*_values(order.sort, after))))
+    query = query.order_by(*(c.desc() if descending else c.asc() for c in columns)).limit(limit)
     found = [to_session(row) for row in tx.rows(query)]
     return found[::-1] if backwards else found
 
@@ -76,9 +72,7 @@ def count(
     return tx.number(select(func.count()).select_from(some))
 
 
-def ids(
-    tx: Transaction, chosen: SessionFilter, *, limit: int, now: datetime
-) -> list[str]:
+def ids(tx: Transaction, chosen: SessionFilter, *, limit: int, now: datetime) -> list[str]:
     """Public ids of up to ``limit`` sessions that match, oldest first."""
     query = (
         _matching(chosen, now)
@@ -91,12 +85,7 @@ def ids(
 
 def users(tx: Transaction, chosen: SessionFilter, *, now: datetime) -> int:
     """How many users the matching sessions belong to."""
-    some = (
-        _matching(chosen, now)
-        .with_only_columns(session.c.user_key)
-        .distinct()
-        .subquery()
-    )
+    some = _matching(chosen, now).with_only_columns(session.c.user_key).distinct().subquery()
     return tx.number(select(func.count()).select_from(some))
 
 
@@ -145,9 +134,7 @@ def _values(sort: Sort, position: Position) -> tuple[ColumnElement[Any], ...]:
 
 def _matching(chosen: SessionFilter, now: datetime) -> Select[Any]:
     """The sessions of a filter, not sorted yet."""
-    alive = (
-        is_live(now) if chosen.state is State.LIVE else session.c.ended_at.is_not(None)
-    )
+    alive = is_live(now) if chosen.state is State.LIVE else session.c.ended_at.is_not(None)
     return rows_with_names().where(alive, *_conditions(chosen))
 
 
@@ -194,9 +181,7 @@ def _used_in(name: str) -> ColumnElement[bool]:
     used = application.alias("used")
     return (
         select(literal(1))
-        .select_from(
-            client_session.join(used, used.c.key == client_session.c.application_key)
-        )
+        .select_from(client_session.join(used, used.c.key == client_session.c.application_key))
         .where(
             client_session.c.organization_key == session.c.organization_key,
             client_session.c.user_key == session.c.user_key,

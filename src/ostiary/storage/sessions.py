@@ -212,11 +212,7 @@ def by_secret(tx: Transaction, secret_hash: bytes) -> Session | None:
     """The session whose cookie was presented, dead or alive."""
     row = tx.row(rows_with_names().where(session.c.secret_hash == secret_hash))
     # The index found it; the comparison in constant time is for what an index might round.
-    return (
-        to_session(row)
-        if row is not None and same(row.secret_hash, secret_hash)
-        else None
-    )
+    return to_session(row) if row is not None and same(row.secret_hash, secret_hash) else None
 
 
 def by_id(tx: Transaction, public_id: str, *, lock: bool = False) -> Session | None:
@@ -231,9 +227,7 @@ def by_id(tx: Transaction, public_id: str, *, lock: bool = False) -> Session | N
     return found[0] if found else None
 
 
-def by_ids(
-    tx: Transaction, public_ids: Iterable[str], *, lock: bool = False
-) -> list[Session]:
+def by_ids(tx: Transaction, public_ids: Iterable[str], *, lock: bool = False) -> list[Session]:
     """The sessions with these public ids, dead or alive, in the order of their ids."""
     wanted = sorted(set(public_ids))
     if not wanted:
@@ -244,11 +238,7 @@ def by_ids(
 
 def locked(tx: Transaction, query: Select[Any], *, skip: bool = False) -> Select[Any]:
     """The same query, holding its sessions' rows; SQLite's writers are alone already."""
-    return (
-        query.with_for_update(of=session, skip_locked=skip)
-        if tx.is_postgresql
-        else query
-    )
+    return query.with_for_update(of=session, skip_locked=skip) if tx.is_postgresql else query
 
 
 def live_of_user(
@@ -358,16 +348,13 @@ def store_uses(tx: Transaction, uses: Iterable[tuple[str, datetime]]) -> int:
     ``check_after`` stays where it is: it may be too early, never too late, and the sweeper moves
     it (DESIGN section 2).
     """
-    parameters = [
-        {"which": public_id, "used": used} for public_id, used in sorted(uses)
-    ]
+    parameters = [{"which": public_id, "used": used} for public_id, used in sorted(uses)]
     if parameters:
         tx.execute(
             update(session)
             .where(
                 session.c.id == bindparam("which"),
-                session.c.last_seen_at
-                < bindparam("used", type_=session.c.last_seen_at.type),
+                session.c.last_seen_at < bindparam("used", type_=session.c.last_seen_at.type),
                 session.c.ended_at.is_(None),
             )
             .values(last_seen_at=bindparam("used", type_=session.c.last_seen_at.type)),
@@ -410,9 +397,7 @@ def postpone(tx: Transaction, sessions: Iterable[Session]) -> None:
         )
 
 
-def of_cut_off(
-    tx: Transaction, column: str, key: int, epoch: int, limit: int
-) -> list[str]:
+def of_cut_off(tx: Transaction, column: str, key: int, epoch: int, limit: int) -> list[str]:
     """Public ids of unended sessions that a cut-off has killed and nobody has settled yet.
 
     Args:
@@ -460,9 +445,7 @@ def purge(tx: Transaction, before: datetime, limit: int) -> int:
     return len(ids)
 
 
-def rename_user(
-    tx: Transaction, organization_key: int, user_key: int, name: str
-) -> None:
+def rename_user(tx: Transaction, organization_key: int, user_key: int, name: str) -> None:
     """Follow a user's new name, by which lists are sorted."""
     tx.execute(
         update(session)
@@ -474,9 +457,7 @@ def rename_user(
     )
 
 
-def anonymise_user(
-    tx: Transaction, organization_key: int, user_key: int, stand_in: str
-) -> None:
+def anonymise_user(tx: Transaction, organization_key: int, user_key: int, stand_in: str) -> None:
     """Take a deleted user's traces out of the ended sessions that are kept (REQUIREMENTS R12)."""
     tx.execute(
         update(session)
@@ -498,6 +479,4 @@ def anonymise_user(
 
 def replace_secret(tx: Transaction, public_id: str, secret_hash: bytes) -> None:
     """Give a live session a new secret without authenticating it anew."""
-    tx.execute(
-        update(session).where(session.c.id == public_id).values(secret_hash=secret_hash)
-    )
+    tx.execute(update(session).where(session.c.id == public_id).values(secret_hash=secret_hash))

@@ -16,9 +16,7 @@ def get(tx: Transaction, name: str) -> str | None:
 
 def put(tx: Transaction, name: str, value: str) -> None:
     """Write a setting."""
-    changed = tx.execute(
-        update(setting).where(setting.c.name == name).values(value=value)
-    )
+    changed = tx.execute(update(setting).where(setting.c.name == name).values(value=value))
     if changed.rowcount == 0:
         tx.execute(insert(setting).values(name=name, value=value))
 

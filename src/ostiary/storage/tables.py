@@ -44,16 +44,12 @@ class Instant(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(
-        self, value: datetime | None, dialect: Dialect
-    ) -> int | None:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
         """To the stored number."""
         del dialect
         return None if value is None else micros(value)
 
-    def process_result_value(
-        self, value: int | None, dialect: Dialect
-    ) -> datetime | None:
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """From the stored number."""
         del dialect
         return None if value is None else _EPOCH + timedelta(microseconds=value)
@@ -91,9 +87,7 @@ def _live(name: str, *columns: str) -> Index:
 def _undeleted(name: str, *columns: str) -> Index:
     """A unique index over what has not been deleted, so that a name can be given again."""
     where = text("deleted_at IS NULL")
-    return Index(
-        name, *columns, unique=True, sqlite_where=where, postgresql_where=where
-    )
+    return Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)
 
 
 def _lifetimes() -> list[Column[Any]]:
@@ -234,9 +228,7 @@ device_user = Table(
 session = Table(
     "session",
     metadata,
-    Column(
-        "organization_key", NUMBER, ForeignKey("organization.key"), primary_key=True
-    ),
+    Column("organization_key", NUMBER, ForeignKey("organization.key"), primary_key=True),
     Column("user_key", NUMBER, ForeignKey("user.key"), primary_key=True),
     Column("id", String(32), primary_key=True),
     Column("secret_hash", LargeBinary(32), nullable=False),
@@ -319,9 +311,7 @@ record = Table(
     Column("created_time", String(100), nullable=False),
     Column("live", Integer, nullable=False, server_default="0"),
     Column("registered", Boolean, nullable=False, server_default=text("false")),
-    Index(
-        "ix_record_owner_created_time", "owner", "created_time", "name", "application"
-    ),
+    Index("ix_record_owner_created_time", "owner", "created_time", "name", "application"),
     Index("ix_record_created_time", "created_time", "owner", "name", "application"),
     sqlite_with_rowid=False,
 )

@@ -58,9 +58,7 @@ def purge(tx: Transaction, before: datetime, limit: int) -> int:
     keys = [
         row.key
         for row in tx.rows(
-            select(throttle.c.key)
-            .where(throttle.c.last_failure_at < before)
-            .limit(limit)
+            select(throttle.c.key).where(throttle.c.last_failure_at < before).limit(limit)
         )
     ]
     if keys:

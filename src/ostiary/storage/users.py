@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, Select, delete, func, insert, select, update
 
 from ostiary.domain.accounts import Credential, User
 from ostiary.storage.database import Transaction
@@ -52,9 +52,7 @@ def _columns(item: User) -> dict[str, Any]:
     }
 
 
-def get(
-    tx: Transaction, organization_name: str, name: str, *, lock: bool = False
-) -> User | None:
+def get(tx: Transaction, organization_name: str, name: str, *, lock: bool = False) -> User | None:
     """The user of this name.
 
     Args:
@@ -64,9 +62,7 @@ def get(
         lock: hold the row until the commit: whoever signs a user in, disables, deletes or gives a
             new password does this first, so that one of two comes after the other.
     """
-    query = _undeleted.where(
-        organization.c.name == organization_name, user.c.name == name
-    )
+    query = _undeleted.where(organization.c.name == organization_name, user.c.name == name)
     return _one(tx, query, lock=lock)
 
 
@@ -82,9 +78,7 @@ def by_login(tx: Transaction, organization_name: str, login: str) -> User | None
         return named
     for column in (user.c.email, user.c.phone):
         rows = tx.rows(
-            _undeleted.where(
-                organization.c.name == organization_name, column == login
-            ).limit(2)
+            _undeleted.where(organization.c.name == organization_name, column == login).limit(2)
         )
         if len(rows) == 1:
             return _to_user(rows[0])
@@ -112,7 +106,7 @@ def find(
     return _one(tx, query, lock=False)
 
 
-def _one(tx: Transaction, query: Any, *, lock: bool) -> User | None:
+def _one(tx: Transaction, query: Select[Any], *, lock: bool) -> User | None:
     if lock and tx.is_postgresql:
         query = query.with_for_update(of=user, key_share=True)
     row = tx.row(query)
@@ -189,9 +183,7 @@ def signed_in(tx: Transaction, key: int, address: str, now: datetime) -> None:
     )
 
 
-def delete_and_anonymise(
-    tx: Transaction, key: int, stand_in: str, now: datetime
-) -> None:
+def delete_and_anonymise(tx: Transaction, key: int, stand_in: str, now: datetime) -> None:
     """Leave of a user what ended sessions point at: a number, and nothing personal (R12)."""
     tx.execute(delete(credential).where(credential.c.user_key == key))
     tx.execute(
@@ -236,9 +228,7 @@ def put_credential(tx: Transaction, item: Credential) -> None:
         "changed_at": item.changed_at,
     }
     changed = tx.execute(
-        update(credential)
-        .where(credential.c.user_key == item.user_key)
-        .values(**columns)
+        update(credential).where(credential.c.user_key == item.user_key).values(**columns)
     )
     if changed.rowcount == 0:
         tx.execute(insert(credential).values(user_key=item.user_key, **columns))

@@ -13,11 +13,7 @@ down_revision = None
 
 def _transaction_id() -> sa.TextClause | None:
     """PostgreSQL numbers its transactions; SQLite has one writer at a time and needs none."""
-    return (
-        sa.text("pg_current_xact_id()")
-        if op.get_bind().dialect.name == "postgresql"
-        else None
-    )
+    return sa.text("pg_current_xact_id()") if op.get_bind().dialect.name == "postgresql" else None
 
 
 def upgrade() -> None:
@@ -28,16 +24,10 @@ def upgrade() -> None:
         sa.Column("at", Instant(), nullable=False),
         sa.Column("event", sa.String(length=60), nullable=False),
         sa.Column("actor", sa.Text(), nullable=False),
-        sa.Column(
-            "organization", sa.String(length=100), server_default="", nullable=False
-        ),
+        sa.Column("organization", sa.String(length=100), server_default="", nullable=False),
         sa.Column("user", sa.String(length=100), server_default="", nullable=False),
-        sa.Column(
-            "application", sa.String(length=100), server_default="", nullable=False
-        ),
-        sa.Column(
-            "session_id", sa.String(length=32), server_default="", nullable=False
-        ),
+        sa.Column("application", sa.String(length=100), server_default="", nullable=False),
+        sa.Column("session_id", sa.String(length=32), server_default="", nullable=False),
         sa.Column("address", sa.String(length=45), server_default="", nullable=False),
         sa.Column("detail", sa.Text(), server_default="{}", nullable=False),
         sa.PrimaryKeyConstraint("id", name=("pk_audit_event")),
@@ -119,9 +109,7 @@ def upgrade() -> None:
         sa.Column("remembered_idle", sa.Integer(), nullable=True),
         sa.Column("remembered_absolute", sa.Integer(), nullable=True),
         sa.Column("password_salt", sa.Text(), server_default="", nullable=False),
-        sa.Column(
-            "exclusive", sa.Boolean(), server_default=sa.text("false"), nullable=False
-        ),
+        sa.Column("exclusive", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column(
             "sign_in_disabled",
             sa.Boolean(),
@@ -153,9 +141,7 @@ def upgrade() -> None:
         sa.Column("started_at", Instant(), nullable=False),
         sa.Column("beat", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("snapshot", sa.Text(), server_default="", nullable=False),
-        sa.Column(
-            "lease_milliseconds", sa.Integer(), server_default="0", nullable=False
-        ),
+        sa.Column("lease_milliseconds", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=("pk_process")),
     )
     op.create_table(
@@ -165,9 +151,7 @@ def upgrade() -> None:
         sa.Column("application", sa.String(length=100), nullable=False),
         sa.Column("created_time", sa.String(length=100), nullable=False),
         sa.Column("live", sa.Integer(), server_default="0", nullable=False),
-        sa.Column(
-            "registered", sa.Boolean(), server_default=sa.text("false"), nullable=False
-        ),
+        sa.Column("registered", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.PrimaryKeyConstraint("owner", "name", "application", name=("pk_record")),
         sqlite_with_rowid=False,
     )
@@ -220,9 +204,7 @@ def upgrade() -> None:
         sa.Column("delayed_until", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=("pk_throttle")),
     )
-    op.create_index(
-        "ix_throttle_last_failure_at", "throttle", ["last_failure_at"], unique=False
-    )
+    op.create_index("ix_throttle_last_failure_at", "throttle", ["last_failure_at"], unique=False)
     op.create_table(
         "application",
         sa.Column("key", NUMBER, autoincrement=True, nullable=False),
@@ -237,16 +219,12 @@ def upgrade() -> None:
         sa.Column("description", sa.Text(), server_default="", nullable=False),
         sa.Column("homepage_url", sa.Text(), server_default="", nullable=False),
         sa.Column("logo", sa.Text(), server_default="", nullable=False),
-        sa.Column(
-            "backchannel_logout_uri", sa.Text(), server_default="", nullable=False
-        ),
+        sa.Column("backchannel_logout_uri", sa.Text(), server_default="", nullable=False),
         sa.Column("idle", sa.Integer(), nullable=True),
         sa.Column("absolute", sa.Integer(), nullable=True),
         sa.Column("remembered_idle", sa.Integer(), nullable=True),
         sa.Column("remembered_absolute", sa.Integer(), nullable=True),
-        sa.Column(
-            "exclusive", sa.Boolean(), server_default=sa.text("false"), nullable=False
-        ),
+        sa.Column("exclusive", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column(
             "sign_in_disabled",
             sa.Boolean(),
@@ -297,12 +275,8 @@ def upgrade() -> None:
         sa.Column("deleted_at", Instant(), nullable=True),
         sa.Column("email", sa.Text(), server_default="", nullable=False),
         sa.Column("phone", sa.Text(), server_default="", nullable=False),
-        sa.Column(
-            "is_admin", sa.Boolean(), server_default=sa.text("false"), nullable=False
-        ),
-        sa.Column(
-            "disabled", sa.Boolean(), server_default=sa.text("false"), nullable=False
-        ),
+        sa.Column("is_admin", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("disabled", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("epoch", sa.Integer(), server_default="0", nullable=False),
         sa.Column("last_sign_in_at", Instant(), nullable=True),
         sa.Column("last_sign_in_address", sa.Text(), server_default="", nullable=False),
@@ -362,22 +336,16 @@ def upgrade() -> None:
         sa.UniqueConstraint("sid", name=("uq_client_session_sid")),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "ix_client_session_session_id", "client_session", ["session_id"], unique=False
-    )
+    op.create_index("ix_client_session_session_id", "client_session", ["session_id"], unique=False)
     op.create_table(
         "credential",
         sa.Column("user_key", NUMBER, autoincrement=False, nullable=False),
         sa.Column("encoding", sa.String(length=40), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("salt", sa.Text(), server_default="", nullable=False),
-        sa.Column(
-            "must_change", sa.Boolean(), server_default=sa.text("false"), nullable=False
-        ),
+        sa.Column("must_change", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("changed_at", Instant(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["user_key"], ["user.key"], name=("fk_credential_user_key")
-        ),
+        sa.ForeignKeyConstraint(["user_key"], ["user.key"], name=("fk_credential_user_key")),
         sa.PrimaryKeyConstraint("user_key", name=("pk_credential")),
     )
     op.create_table(
@@ -391,9 +359,7 @@ def upgrade() -> None:
             name=("fk_device_user_device_key"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["user_key"], ["user.key"], name=("fk_device_user_user_key")
-        ),
+        sa.ForeignKeyConstraint(["user_key"], ["user.key"], name=("fk_device_user_user_key")),
         sa.PrimaryKeyConstraint("device_key", "user_key", name=("pk_device_user")),
     )
     op.create_table(
@@ -404,9 +370,7 @@ def upgrade() -> None:
         sa.Column("user_key", NUMBER, nullable=True),
         sa.Column("application_key", NUMBER, nullable=False),
         sa.Column("kind", sa.String(length=40), nullable=False),
-        sa.Column(
-            "offline", sa.Boolean(), server_default=sa.text("false"), nullable=False
-        ),
+        sa.Column("offline", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("organization_epoch", sa.Integer(), nullable=False),
         sa.Column("user_epoch", sa.Integer(), nullable=False),
         sa.Column("application_epoch", sa.Integer(), nullable=False),
@@ -498,12 +462,8 @@ def upgrade() -> None:
             ["organization.key"],
             name=("fk_session_organization_key"),
         ),
-        sa.ForeignKeyConstraint(
-            ["user_key"], ["user.key"], name=("fk_session_user_key")
-        ),
-        sa.PrimaryKeyConstraint(
-            "organization_key", "user_key", "id", name=("pk_session")
-        ),
+        sa.ForeignKeyConstraint(["user_key"], ["user.key"], name=("fk_session_user_key")),
+        sa.PrimaryKeyConstraint("organization_key", "user_key", "id", name=("pk_session")),
         sqlite_with_rowid=False,
     )
     op.create_index(
