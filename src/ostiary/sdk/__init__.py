@@ -1,0 +1,1 @@
+"""For applications. Stands alone: it imports nothing of the server."""

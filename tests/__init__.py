@@ -1,0 +1,1 @@
+"""Journeys over HTTP, contracts that every store passes, properties of the domain."""

@@ -1,0 +1,1 @@
+"""What tests lean on: real servers, real programs, a clock of their own."""
