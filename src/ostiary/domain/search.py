@@ -52,6 +52,19 @@ class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
     state: State = State.LIVE
 
 
+class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that narrows the audit; None or empty: not narrowed. Ranges hold their start."""
+
+    organization: str | None = None
+    user: str | None = None
+    application: str | None = None
+    event: str | None = None
+    actor: str | None = None
+    session_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True):
     """How a list is sorted. ``descending`` means newest first, or names from Z to A."""
 

@@ -15,8 +15,6 @@ from ostiary.domain.accounts import checked_text
 from ostiary.domain.errors import BadInput, NotAllowed, NotFound, NotSignedIn
 from ostiary.domain.events import Event
 from ostiary.domain.search import (
-    COUNT_LIMIT,
-    LONGEST_PAGE,
     SORT_BY_USE_LIMIT,
     Order,
     Page,
@@ -26,8 +24,8 @@ from ostiary.domain.search import (
 from ostiary.domain.secrets import is_public_id
 from ostiary.domain.session import Session
 from ostiary.gateways.keys import Vault
-from ostiary.services import cursors
 from ostiary.services.house import Act
+from ostiary.services.pages import paged
 from ostiary.storage import audit, client_sessions, session_pages, sessions
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.client_sessions import ClientSession
@@ -169,29 +167,23 @@ def _page(
     limit: int,
 ) -> Page[Seen]:
     _check_order(tx, act, chosen, order)
-    limit = min(max(limit, 1), LONGEST_PAGE)
-    listed = (chosen, order)
-    after = cursors.decode(vault, listed, cursor)
-    found = session_pages.page(tx, chosen, order, after=after, limit=limit + 1, now=act.now)
-    backwards = after is not None and after.backwards
-    more = len(found) > limit
-    if more:
-        found = found[1:] if backwards else found[:limit]
-    has_next = bool(found) and (more or backwards)
-    has_previous = bool(found) and ((backwards and more) or (after is not None and not backwards))
-
-    def point(item: Session, *, back: bool) -> str:
-        return cursors.encode(
-            vault, listed, session_pages.position_of(item, order.sort, backwards=back)
-        )
-
-    total = session_pages.count(tx, chosen, up_to=COUNT_LIMIT + 1, now=act.now)
+    found = paged(
+        vault,
+        (chosen, order),
+        cursor=cursor,
+        limit=limit,
+        fetch=lambda after, most: session_pages.page(
+            tx, chosen, order, after=after, limit=most, now=act.now
+        ),
+        position=lambda item: session_pages.position_of(item, order.sort),
+        count=lambda up_to: session_pages.count(tx, chosen, up_to=up_to, now=act.now),
+    )
     return Page(
-        items=_with_clients(tx, act, found),
-        next=point(found[-1], back=False) if has_next else None,
-        previous=point(found[0], back=True) if has_previous else None,
-        total=min(total, COUNT_LIMIT),
-        total_is_exact=total <= COUNT_LIMIT,
+        items=_with_clients(tx, act, list(found.items)),
+        next=found.next,
+        previous=found.previous,
+        total=found.total,
+        total_is_exact=found.total_is_exact,
     )
 
 

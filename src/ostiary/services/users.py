@@ -231,6 +231,7 @@ def update_user(
     if new.name != old.name:
         sessions.rename_user(tx, old.organization_key, old.key, new.name)
         records.rename_user(tx, old.organization, old.name, new.name)
+        audit.rename_user(tx, old.organization, old.name, new.name)
     changes.append(tx, Change.USER, act.now, [_subject(old)])
     _audit(tx, act, Event.USER_UPDATED, new, {"old": describe(old), "new": describe(new)})
     ended = Ended()

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 
 from ostiary.domain.events import AuditEvent, Event
+from ostiary.domain.search import EventFilter, Position
 from ostiary.storage.database import Transaction
 from ostiary.storage.tables import audit_event
 
@@ -44,22 +45,19 @@ def write(tx: Transaction, now: datetime, events: Iterable[NewEvent]) -> None:
 
 
 def page(
-    tx: Transaction,
-    *,
-    organization: str | None,
-    user: str | None,
-    before_id: int | None,
-    limit: int,
+    tx: Transaction, chosen: EventFilter, *, after: Position | None, limit: int
 ) -> list[AuditEvent]:
-    """Events, newest first."""
-    query = select(audit_event).order_by(audit_event.c.id.desc()).limit(limit)
-    if organization is not None:
-        query = query.where(audit_event.c.organization == organization)
-    if user is not None:
-        query = query.where(audit_event.c.user == user)
-    if before_id is not None:
-        query = query.where(audit_event.c.id < before_id)
-    return [
+    """Up to ``limit`` events beyond a position, newest first.
+
+    With ``after.backwards`` these are the ones just before the position, newest first too.
+    """
+    backwards = after is not None and after.backwards
+    query = select(audit_event).where(*_conditions(chosen)).limit(limit)
+    if after is not None:
+        key = audit_event.c.id
+        query = query.where(key > after.instant if backwards else key < after.instant)
+    query = query.order_by(audit_event.c.id.asc() if backwards else audit_event.c.id.desc())
+    found = [
         AuditEvent(
             id=row.id,
             at=row.at,
@@ -74,6 +72,46 @@ def page(
         )
         for row in tx.rows(query)
     ]
+    return found[::-1] if backwards else found
+
+
+def count(tx: Transaction, chosen: EventFilter, *, up_to: int) -> int:
+    """How many events match, counted no further than ``up_to``."""
+    some = select(audit_event.c.id).where(*_conditions(chosen)).limit(up_to).subquery()
+    return tx.number(select(func.count()).select_from(some))
+
+
+def _conditions(chosen: EventFilter) -> list[ColumnElement[bool]]:
+    exact = {
+        audit_event.c.organization: chosen.organization,
+        audit_event.c.user: chosen.user,
+        audit_event.c.application: chosen.application,
+        audit_event.c.event: chosen.event,
+        audit_event.c.actor: chosen.actor,
+        audit_event.c.session_id: chosen.session_id,
+    }
+    conditions: list[ColumnElement[bool]] = [
+        column == value for column, value in exact.items() if value
+    ]
+    if chosen.since is not None:
+        conditions.append(audit_event.c.at >= chosen.since)
+    if chosen.until is not None:
+        conditions.append(audit_event.c.at < chosen.until)
+    return conditions
+
+
+def rename_user(tx: Transaction, organization: str, old: str, new: str) -> None:
+    """Follow a user's new name: whoever gets the old one next must not see these events."""
+    tx.execute(
+        update(audit_event)
+        .where(audit_event.c.organization == organization, audit_event.c.user == old)
+        .values(user=new)
+    )
+    tx.execute(
+        update(audit_event)
+        .where(audit_event.c.actor == f"{organization}/{old}")
+        .values(actor=f"{organization}/{new}")
+    )
 
 
 def anonymise(tx: Transaction, organization: str, user: str, stand_in: str) -> None:

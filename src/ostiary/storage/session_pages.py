@@ -109,11 +109,11 @@ def applications(
     return [(row.name, row.backchannel_logout_uri) for row in tx.rows(query)]
 
 
-def position_of(item: Session, sort: Sort, *, backwards: bool) -> Position:
+def position_of(item: Session, sort: Sort) -> Position:
     """Where a session stands in a list."""
     instant = item.last_seen_at if sort is Sort.LAST_SEEN else item.created_at
     name = item.user if sort is Sort.USER else ""
-    return Position(instant=micros(instant), id=item.id, name=name, backwards=backwards)
+    return Position(instant=micros(instant), id=item.id, name=name)
 
 
 def _columns(sort: Sort) -> tuple[ColumnElement[Any], ...]:

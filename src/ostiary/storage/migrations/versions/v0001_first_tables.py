@@ -35,6 +35,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_event_at", "audit_event", ["at"], unique=False)
     op.create_index(
+        "ix_audit_event_organization_id",
+        "audit_event",
+        ["organization", "id"],
+        unique=False,
+    )
+    op.create_index(
         "ix_audit_event_organization_user_id",
         "audit_event",
         ["organization", "user", "id"],
