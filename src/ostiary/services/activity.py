@@ -41,6 +41,11 @@ class Activity:
             if now > self._uses.get(session.id, stored):
                 self._uses[session.id] = now
 
+    def remember(self, session_id: str, now: datetime) -> None:
+        """Remember a use that the next flush stores; never on the way to the store."""
+        with self._lock:
+            self._uses[session_id] = now
+
     def flush(self, database: Database, *, batch: int = 100) -> int:
         """Store what was remembered, in sorted batches so that nobody waits long.
 

@@ -1,15 +1,50 @@
-"""Is this session alive, and whose is it? Every answer reads the row."""
+"""Is this session alive, and whose is it? Every answer here reads the row."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+
+import msgspec
 
 from ostiary.domain.access import NOBODY, Caller, user_caller
 from ostiary.domain.secrets import digest, is_secret
 from ostiary.domain.session import Session, reason_dead
+from ostiary.gateways.keys import Vault
+from ostiary.services import users as accounts
 from ostiary.services.house import House
-from ostiary.storage import sessions, users
+from ostiary.storage import checks, sessions, users
 from ostiary.storage.database import Transaction
+
+
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """A live session as a check tells of it."""
+
+    session: Session
+    email: str
+    groups: tuple[str, ...]
+
+
+def live_by_secrets(
+    tx: Transaction, vault: Vault, secret_hashes: Sequence[bytes], now: datetime
+) -> dict[bytes, Live]:
+    """Those of some secrets whose sessions are alive, by their SHA-256.
+
+    Args:
+        tx: any transaction; one statement is asked.
+        vault: opens the users' further fields, of which the groups are told.
+        secret_hashes: of the presented secrets.
+        now: the instant of the request.
+    """
+    return {
+        row.secret_hash: Live(
+            session=row.session,
+            email=row.email,
+            groups=accounts.groups_of(vault, row.subject, row.sealed_extra),
+        )
+        for row in checks.by_secrets(tx, secret_hashes)
+        if not row.disabled and reason_dead(row.session, now) is None
+    }
 
 
 def caller_of(house: House, secret: str, now: datetime, *, active: bool = True) -> Caller:

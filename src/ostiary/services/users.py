@@ -53,6 +53,9 @@ Unset = msgspec.UnsetType
 
 BUILT_IN_ADMIN = "admin"
 
+_SEALED_NOTHING = 31
+"""Bytes of a sealed ``{}``; decrypting it at each check would tell nothing."""
+
 
 class UserChange(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller wants a user to be; what is unset stays as it is."""
@@ -276,6 +279,14 @@ def delete_user(tx: Transaction, act: Act, organization: str, name: str) -> Ende
 def extra_of(vault: Vault, item: User) -> dict[str, Any]:
     """The fields that are kept and given back."""
     return extras.unseal(vault, _context(item.id), item.sealed_extra)
+
+
+def groups_of(vault: Vault, subject: str, sealed_extra: bytes) -> tuple[str, ...]:
+    """The names of a user's groups, which are one of the fields that are kept."""
+    if len(sealed_extra) <= _SEALED_NOTHING:
+        return ()
+    groups = extras.unseal(vault, _context(subject), sealed_extra).get("groups")
+    return tuple(g for g in groups if isinstance(g, str)) if isinstance(groups, list) else ()
 
 
 def describe(item: User) -> dict[str, Any]:
