@@ -122,6 +122,28 @@ def require_administrator(caller: Caller, organization: str) -> None:
         raise NotAllowed(detail=f"{caller.actor} does not administer {organization or 'all'}")
 
 
+def reach_of(caller: Caller, organization: str | None) -> str | None:
+    """The organization that a caller's list is narrowed to; None: it holds all of them.
+
+    Args:
+        caller: who asks.
+        organization: the one that was asked for, if any.
+
+    Raises:
+        NotSignedIn: nobody is calling.
+        NotAllowed: the caller administers nothing, or not the organization that is named.
+    """
+    if caller.is_global:
+        return organization or None
+    own = caller.administers
+    if own is None:
+        require_administrator(caller, organization or "")
+        raise NotAllowed(detail=f"{caller.actor} administers nothing")
+    if organization and organization != own:
+        raise NotAllowed(detail=f"{caller.actor} asked for {organization}")
+    return own
+
+
 def require_global(caller: Caller) -> None:
     """Refuse anybody but global administrators, global applications and the operator."""
     require_administrator(caller, "")

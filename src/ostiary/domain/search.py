@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from ostiary.domain.session import EndReason
+
 T = TypeVar("T")
 
 COUNT_LIMIT = 1_000
@@ -35,7 +37,11 @@ class Sort(enum.StrEnum):
 
 
 class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that narrows a list; None or empty: not narrowed. Ranges hold their lower end."""
+    """Everything that narrows a list; None or empty: not narrowed. Ranges hold their lower end.
+
+    ``browser`` is compared without regard to case. ``country`` may name several, with commas.
+    ``reason`` and the range of endings are for lists of what has ended.
+    """
 
     organization: str | None = None
     user: str | None = None
@@ -48,6 +54,9 @@ class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
     created_to: datetime | None = None
     seen_from: datetime | None = None
     seen_to: datetime | None = None
+    ended_from: datetime | None = None
+    ended_to: datetime | None = None
+    reason: EndReason | None = None
     text: str | None = None
     state: State = State.LIVE
 

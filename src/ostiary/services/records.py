@@ -15,6 +15,7 @@ from ostiary.domain.access import (
     Kind,
     may_administer,
     may_touch_user,
+    reach_of,
     require_administrator,
     require_fresh,
 )
@@ -23,13 +24,17 @@ from ostiary.domain.errors import BadInput, CurrentSession, NotAllowed, NotSigne
 from ostiary.domain.events import Event
 from ostiary.domain.limits import RECORD_CAP
 from ostiary.domain.logout import Ended
+from ostiary.domain.search import Page
 from ostiary.domain.session import EndReason, Session
+from ostiary.gateways.keys import Vault
 from ostiary.services.ending import end_sessions
 from ostiary.services.house import Act
-from ostiary.storage import audit, records
+from ostiary.services.pages import paged
+from ostiary.storage import audit, record_pages, records
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.client_sessions import wire_time
 from ostiary.storage.database import RecordKey, Transaction
+from ostiary.storage.record_pages import RecordFilter
 from ostiary.storage.records import Record, RecordQuery
 
 LONGEST_ID = 200
@@ -66,6 +71,41 @@ def list_records(
     """
     narrowed = _within_reach(act.caller, wanted)
     return _with_ids(tx, act, records.page(tx, narrowed)), records.count(tx, narrowed)
+
+
+def browse_records(
+    tx: Transaction,
+    act: Act,
+    vault: Vault,
+    chosen: RecordFilter,
+    *,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[RecordView]:
+    """One page of the records that match, newest first, for administrators and applications.
+
+    Raises:
+        NotAllowed, NotSignedIn: the caller administers nothing, or not the owner that is named.
+        BadCursor: the cursor is not of this list.
+    """
+    owner = reach_of(act.caller, chosen.owner)
+    reach = msgspec.structs.replace(chosen, owner=owner)
+    found = paged(
+        vault,
+        ("records", reach),
+        cursor=cursor,
+        limit=limit,
+        fetch=lambda after, most: record_pages.page(tx, reach, after=after, limit=most),
+        position=record_pages.position_of,
+        count=lambda up_to: record_pages.count(tx, reach, up_to=up_to),
+    )
+    return Page(
+        items=_with_ids(tx, act, found.items),
+        next=found.next,
+        previous=found.previous,
+        total=found.total,
+        total_is_exact=found.total_is_exact,
+    )
 
 
 def _within_reach(caller: Caller, wanted: RecordQuery) -> RecordQuery:

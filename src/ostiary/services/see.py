@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from ostiary.domain.access import (
-    Caller,
-    Kind,
-    may_touch_user,
-    require_administrator,
-    require_user,
-)
+from ostiary.domain.access import Caller, Kind, may_touch_user, reach_of, require_user
 from ostiary.domain.accounts import checked_text
-from ostiary.domain.errors import BadInput, NotAllowed, NotFound, NotSignedIn
+from ostiary.domain.errors import BadInput, NotFound, NotSignedIn
 from ostiary.domain.events import Event
 from ostiary.domain.search import (
     SORT_BY_USE_LIMIT,
@@ -47,15 +41,8 @@ def within_reach(caller: Caller, chosen: SessionFilter) -> SessionFilter:
         NotSignedIn: nobody is calling.
         NotAllowed: the caller administers nothing, or not the organization that is named.
     """
-    if caller.is_global:
-        return chosen
-    own = caller.administers
-    if own is None:
-        require_administrator(caller, chosen.organization or "")
-        raise NotAllowed(detail=f"{caller.actor} administers nothing")
-    if chosen.organization and chosen.organization != own:
-        raise NotAllowed(detail=f"{caller.actor} asked for {chosen.organization}")
-    return msgspec.structs.replace(chosen, organization=own)
+    reach = reach_of(caller, chosen.organization)
+    return msgspec.structs.replace(chosen, organization=reach)
 
 
 def list_sessions(

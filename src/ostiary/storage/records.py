@@ -119,7 +119,7 @@ def get(tx: Transaction, key: RecordKey, *, lock: bool = False) -> Record | None
     """A record, or None; ``lock`` holds its row until the commit."""
     query = select(record).where(_is(record, key))
     row = tx.row(query.with_for_update() if lock and tx.is_postgresql else query)
-    return None if row is None else _to_record(row)
+    return None if row is None else to_record(row)
 
 
 def page(tx: Transaction, wanted: RecordQuery) -> list[Record]:
@@ -129,7 +129,7 @@ def page(tx: Transaction, wanted: RecordQuery) -> list[Record]:
     query = _matching(wanted).order_by(*order)
     if wanted.limit is not None:
         query = query.offset(wanted.offset).limit(wanted.limit)
-    return [_to_record(row) for row in tx.rows(query)]
+    return [to_record(row) for row in tx.rows(query)]
 
 
 def count(tx: Transaction, wanted: RecordQuery) -> int:
@@ -148,7 +148,8 @@ def _matching(wanted: RecordQuery) -> Select[Any]:
     return query
 
 
-def _to_record(row: Row[Any]) -> Record:
+def to_record(row: Row[Any]) -> Record:
+    """A row as a value."""
     return Record(
         owner=row.owner,
         name=row.name,

@@ -144,12 +144,17 @@ def _conditions(chosen: SessionFilter) -> list[ColumnElement[bool]]:
         session.c.user_name: chosen.user,
         session.c.address: chosen.address,
         session.c.device_kind: chosen.device_kind,
-        session.c.browser: chosen.browser,
-        session.c.country: chosen.country,
+        session.c.ended_reason: chosen.reason.value if chosen.reason else None,
     }
     conditions: list[ColumnElement[bool]] = [
         column == value for column, value in exact.items() if value
     ]
+    if chosen.country:
+        countries = chosen.country.split(",")
+        column = session.c.country
+        conditions.append(column.in_(countries) if len(countries) > 1 else column == countries[0])
+    if chosen.browser:
+        conditions.append(func.lower(session.c.browser) == chosen.browser.lower())
     if chosen.organization:
         # The key too, since the indexes begin with it.
         conditions.append(
@@ -166,6 +171,7 @@ def _conditions(chosen: SessionFilter) -> list[ColumnElement[bool]]:
     for column, lower, upper in (
         (session.c.created_at, chosen.created_from, chosen.created_to),
         (session.c.last_seen_at, chosen.seen_from, chosen.seen_to),
+        (session.c.ended_at, chosen.ended_from, chosen.ended_to),
     ):
         if lower is not None:
             conditions.append(column >= lower)
