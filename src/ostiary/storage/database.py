@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, Executable, Row, create_engine, event
-from sqlalchemy.engine import URL, CursorResult, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.engine import URL, CursorResult
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ostiary.domain.errors import Misconfigured, Overloaded, Unavailable
+from ostiary.storage.urls import parse_url
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -179,45 +180,44 @@ def _as_unavailable(error: DBAPIError) -> Exception:
     return error
 
 
-def create(url: str, *, threads: int, before_commit: BeforeCommit) -> Database:
+def create(
+    url: str, *, threads: int, before_commit: BeforeCommit, create_file: bool = True
+) -> Database:
     """Open the engine of a store without looking at its schema.
 
     Args:
         url: ``sqlite:///relative``, ``sqlite:////absolute`` or ``postgresql://…``.
         threads: how many transactions this process may have open at a time.
         before_commit: what every writing transaction does last.
+        create_file: make a missing SQLite file.
 
     Raises:
         Misconfigured: the address is of neither kind, or its directory cannot be made.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError as error:
-        raise _bad_url() from error
+    parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return Database(_sqlite(parsed, threads), before_commit)
-    if parsed.get_backend_name() in {"postgresql", "postgres"}:
-        return Database(_postgresql(parsed, threads), before_commit)
-    raise _bad_url()
+        return Database(_sqlite(parsed, threads, create_file=create_file), before_commit)
+    return Database(_postgresql(parsed, threads), before_commit)
 
 
-def _bad_url() -> Misconfigured:
-    return Misconfigured(
-        "storage.url has to be sqlite:///path/to/file or postgresql://user:password@host/database"
-    )
-
-
-def _sqlite(url: URL, threads: int) -> Engine:
-    if not url.database or url.database == ":memory:":
-        raise Misconfigured("storage.url has to name a file: sqlite:///path/to/ostiary.db")
-    path = Path(url.database)
+def _sqlite(url: URL, threads: int, *, create_file: bool) -> Engine:
+    path = Path(url.database or "")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if create_file:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Sessions and password hashes are nobody else's business, whatever the umask says.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        flags = os.O_RDWR | (os.O_CREAT if create_file else 0)
+        os.close(os.open(path, flags, 0o600))
     except OSError as error:
         raise Misconfigured(f"The database {path} cannot be opened: {error.strerror}.") from error
-    engine = create_engine(url, pool_size=threads, max_overflow=0, connect_args={"timeout": 30.0})
+    engine = create_engine(
+        url,
+        pool_size=threads,
+        max_overflow=0,
+        # The text of an error ends in the log; what is bound are hashes and addresses.
+        hide_parameters=True,
+        connect_args={"timeout": 30.0},
+    )
 
     @event.listens_for(engine, "connect")
     def _settle(dbapi: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -246,6 +246,7 @@ def _postgresql(url: URL, threads: int) -> Engine:
         pool_size=threads,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={
             "connect_timeout": 10,
             "application_name": "ostiary",
