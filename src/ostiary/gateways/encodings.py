@@ -69,6 +69,9 @@ class Cost(msgspec.Struct, frozen=True):
     lanes: int = 1
 
 
+_TODAY: Final = Cost()
+
+
 class StoredPassword(msgspec.Struct, frozen=True):
     """A password as the store keeps it.
 
@@ -135,7 +138,12 @@ def decoy(noise: bytes, cost: Cost) -> str:
         cost: what verifying it shall cost.
     """
     salt, digest = (_phc(part) for part in (noise[:_SALT_BYTES], noise[_SALT_BYTES:]))
-    return f"$argon2id$v=19$m={cost.memory},t={cost.passes},p={cost.lanes}${salt}${digest}"
+    return f"{current_prefix(cost)}{salt}${digest}"
+
+
+def current_prefix(cost: Cost = _TODAY) -> str:
+    """How all values begin that `make` writes with this cost."""
+    return f"$argon2id$v=19$m={cost.memory},t={cost.passes},p={cost.lanes}$"
 
 
 def parse(value: str) -> Parsed | None:

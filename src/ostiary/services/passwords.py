@@ -14,7 +14,7 @@ from ostiary.domain.events import Event
 from ostiary.domain.logout import Ended
 from ostiary.domain.secrets import digest
 from ostiary.domain.session import Device, EndReason
-from ostiary.gateways.encodings import ENCODINGS
+from ostiary.gateways.encodings import ENCODINGS, current_prefix
 from ostiary.gateways.entropy import new_secret
 from ostiary.gateways.passwords import check_policy
 from ostiary.services import end, sign_in
@@ -76,6 +76,14 @@ def prepare(
         must_change=must_change and encoding in PLAIN,
         changed_at=act.now,
     )
+
+
+def held_encodings(tx: Transaction) -> frozenset[str]:
+    """The encodings, other than today's own, that stored passwords still have.
+
+    Each is added to what every comparison costs, so that nobody's stands out (`Passwords`).
+    """
+    return users.encodings(tx, but=("argon2id", current_prefix()))
 
 
 def change_own(house: House, act: Act, current: str, new: str) -> PasswordSet:

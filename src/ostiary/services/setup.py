@@ -67,6 +67,11 @@ def prepare_store(tx: Transaction, act: Act, vault: Vault) -> None:
         )
 
 
+def is_bound(tx: Transaction) -> bool:
+    """Whether the store belongs to an encryption key already, so that no new one may be made."""
+    return settings.get(tx, _CANARY) is not None
+
+
 def is_installed(tx: Transaction) -> bool:
     """Whether the first start is over."""
     return organizations.get(tx, BUILT_IN) is not None

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from ostiary.domain.errors import Misconfigured
+from ostiary.domain.errors import Misconfigured, NotFound
 from ostiary.storage import database, records
 from ostiary.storage.database import Database, Transaction
 
@@ -20,20 +20,24 @@ _MIGRATION_LOCK = 7_266_842_113
 """PostgreSQL advisory lock: two processes that start at once migrate one after the other."""
 
 
-def open_database(url: str, *, threads: int = 8) -> Database:
+def open_database(url: str, *, threads: int = 8, create: bool = True) -> Database:
     """Open a store and migrate it to this version.
 
     Args:
         url: ``sqlite:///…`` or ``postgresql://…``.
         threads: how many transactions may be open at a time.
+        create: make the tables where there are none.
 
     Raises:
+        NotFound: there are no tables, and none are to be made.
         Misconfigured: it cannot be opened, or a newer version has written it.
         Unavailable: it has no room, or cannot be written.
     """
-    store = database.create(url, threads=threads, before_commit=records.apply_deltas)
+    store = database.create(
+        url, threads=threads, before_commit=records.apply_deltas, create_file=create
+    )
     try:
-        store.write(_migrate)
+        store.write(_migrate, create=create)
     except DBAPIError as error:
         store.close()
         raise Misconfigured(f"The database cannot be used: {error.orig}") from error
@@ -43,7 +47,7 @@ def open_database(url: str, *, threads: int = 8) -> Database:
     return store
 
 
-def _migrate(tx: Transaction) -> None:
+def _migrate(tx: Transaction, *, create: bool) -> None:
     if tx.is_postgresql:
         tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
     config = _config(tx.connection)
@@ -51,6 +55,8 @@ def _migrate(tx: Transaction) -> None:
     found = MigrationContext.configure(tx.connection).get_current_revision()
     if found == scripts.get_current_head():
         return
+    if found is None and not create:
+        raise NotFound("There is nothing in this database yet.")
     if found is not None and found not in {s.revision for s in scripts.walk_revisions()}:
         raise Misconfigured(
             f"This data was written by a newer version of Ostiary (schema {found}). "

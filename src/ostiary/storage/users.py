@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, insert, select, update
+from sqlalchemy import Row, Select, and_, delete, func, insert, select, update
 
 from ostiary.domain.accounts import Credential, User
 from ostiary.storage.database import Transaction
@@ -232,3 +232,15 @@ def put_credential(tx: Transaction, item: Credential) -> None:
     )
     if changed.rowcount == 0:
         tx.execute(insert(credential).values(user_key=item.user_key, **columns))
+
+
+def encodings(tx: Transaction, *, but: tuple[str, str]) -> frozenset[str]:
+    """The encodings of stored passwords; all of them are looked at.
+
+    Args:
+        tx: the transaction.
+        but: an encoding, and how those of its values begin that are left out.
+    """
+    known = and_(credential.c.encoding == but[0], credential.c.value.startswith(but[1]))
+    query = select(credential.c.encoding).where(~known).distinct()
+    return frozenset(row.encoding for row in tx.rows(query))
