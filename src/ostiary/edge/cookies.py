@@ -1,4 +1,4 @@
-"""Our three cookies: the session's secret, the device's, and the form's (RFC 6265bis).
+"""Our cookies: the session's secret, the device's, the form's, a message's (RFC 6265bis).
 
 All are ``__Host-`` cookies: ``Secure``, ``Path=/``, no ``Domain``. Over plain http, which is served
 on loopback only, browsers drop that prefix silently, so the same names are used without it.
@@ -13,11 +13,13 @@ from litestar.datastructures import Cookie
 SESSION = "sid"
 DEVICE = "device"
 FORM = "form"
+FLASH = "flash"
 
 LONGEST = 34_560_000
 """400 days in seconds, beyond which browsers clamp (RFC 6265bis, 4.1.2.2)."""
 
-_LONGEST_VALUE = 200
+_LONGEST_VALUE = 4_096
+"""Octets; browsers keep no longer one (RFC 6265bis, 5.6)."""
 
 
 class Cookies:
@@ -61,7 +63,7 @@ def make(name: str, value: str, *, secure: bool, max_age: int | None) -> Cookie:
     """A cookie of ours.
 
     Args:
-        name: `SESSION`, `DEVICE` or `FORM`.
+        name: `SESSION`, `DEVICE`, `FORM` or `FLASH`.
         value: its secret.
         secure: whether browsers reach us by https.
         max_age: seconds; None: until the browser is closed; 0: delete it. The browser's clock

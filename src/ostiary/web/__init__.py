@@ -5,12 +5,27 @@ from __future__ import annotations
 from litestar import Router
 from litestar.types import ExceptionHandlersMap
 
+from ostiary.web import console, static_files
+from ostiary.web.answers import of_pages, of_strangers
+from ostiary.web.forms import form_dependencies
+
+LARGEST_FORM = 262_144
+"""Bytes; a form that selects 500 sessions is a tenth of that."""
+
 
 def routers() -> list[Router]:
     """The routes of this front."""
-    return []
+    pages = Router(
+        path="/",
+        route_handlers=[*console.routers()],
+        dependencies=form_dependencies(),
+        exception_handlers=of_pages(),
+        include_in_schema=False,
+        request_max_body_size=LARGEST_FORM,
+    )
+    return [static_files.router(), pages]
 
 
 def exception_handlers() -> ExceptionHandlersMap:
     """What answers for addresses that no front owns."""
-    return {}
+    return of_strangers()

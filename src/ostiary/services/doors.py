@@ -1,0 +1,59 @@
+"""What a sign-in page tells anybody before they are known: display names, and nothing else."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ostiary.domain.accounts import BUILT_IN, BUILT_IN_APPLICATION
+from ostiary.domain.errors import NotFound
+from ostiary.services.sign_in import is_open_to
+from ostiary.storage import applications, organizations
+from ostiary.storage.database import Transaction
+
+
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """An organization's way in, and the application behind it."""
+
+    organization: str
+    organization_name: str
+    application: str
+    application_name: str
+
+
+def organization_name(tx: Transaction, name: str) -> str:
+    """How an organization calls itself; its plain name when it is gone."""
+    found = organizations.get(tx, name)
+    return (found.display_name or found.name) if found is not None else name
+
+
+def only_organization(tx: Transaction) -> str | None:
+    """The built-in organization while there is no other, so that nobody has to name it."""
+    names = [item.name for item in organizations.every(tx)]
+    return BUILT_IN if names == [BUILT_IN] else None
+
+
+def door(tx: Transaction, organization: str, application: str = "") -> Door:
+    """The way in to an organization.
+
+    Args:
+        tx: the transaction.
+        organization: whose users sign in.
+        application: where to; empty for the organization's default, else the built-in one.
+
+    Raises:
+        NotFound: there is no such organization or application, or it is not open to its users.
+    """
+    owner = organizations.get(tx, organization)
+    if owner is None:
+        raise NotFound("There is no such sign-in page.")
+    chosen = applications.get(tx, application or owner.default_application)
+    if chosen is None and not application:
+        chosen = applications.get(tx, BUILT_IN_APPLICATION)
+    if chosen is None or not is_open_to(chosen, organization):
+        raise NotFound("There is no such sign-in page.")
+    return Door(
+        organization=owner.name,
+        organization_name=owner.display_name or owner.name,
+        application=chosen.name,
+        application_name=chosen.display_name or chosen.name,
+    )
