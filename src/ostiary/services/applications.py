@@ -173,6 +173,16 @@ def update_application(
     return _required(tx, name)
 
 
+def rotate_secret(tx: Transaction, act: Act, vault: Vault, name: str) -> Application:
+    """Give an application a new client secret; the old one stops working with this transaction.
+
+    Raises:
+        NotFound: there is none, or the caller may not know of it.
+    """
+    change = ApplicationChange(client_secret=new_client_secret())
+    return update_application(tx, act, vault, name, change)
+
+
 def delete_application(tx: Transaction, act: Act, name: str) -> None:
     """Delete an application; every session that signed in through it is dead at once.
 

@@ -15,12 +15,12 @@ from ostiary.domain.access import (
 from ostiary.domain.accounts import User
 from ostiary.domain.errors import CurrentSession, NotFound, NotSignedIn
 from ostiary.domain.logout import Ended
-from ostiary.domain.search import SessionFilter
+from ostiary.domain.search import SessionFilter, State
 from ostiary.domain.secrets import is_public_id
 from ostiary.domain.session import EndReason, Session, reason_dead
 from ostiary.services.ending import end_sessions, together
 from ostiary.services.house import Act, House
-from ostiary.services.see import within_reach
+from ostiary.services.see import Seen, within_reach
 from ostiary.storage import session_pages, sessions, users
 from ostiary.storage.database import Transaction
 
@@ -108,12 +108,24 @@ def sign_out_everywhere(tx: Transaction, act: Act) -> Ended:
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
-    """What ending everything that matches a filter would do."""
+    """What ending a selection, or everything that matches a filter, would do."""
 
-    sessions: int
-    users: int
-    pending: tuple[str, ...]
-    without_address: tuple[str, ...]
+    sessions: int = 0
+    users: int = 0
+    pending: tuple[str, ...] = ()
+    without_address: tuple[str, ...] = ()
+
+
+def preview_selected(chosen: Sequence[Seen]) -> Preview:
+    """What `end_selected` would do with these."""
+    used = {c.application: c for seen in chosen for c in seen.clients if c.ended_at is None}
+    told = {name for name, client in used.items() if client.backchannel_logout_uri}
+    return Preview(
+        sessions=len(chosen),
+        users=len({seen.session.user_key for seen in chosen}),
+        pending=tuple(sorted(told)),
+        without_address=tuple(sorted(used.keys() - told)),
+    )
 
 
 def preview_matching(tx: Transaction, act: Act, chosen: SessionFilter) -> Preview:
@@ -123,6 +135,8 @@ def preview_matching(tx: Transaction, act: Act, chosen: SessionFilter) -> Previe
         NotAllowed, NotSignedIn: the caller administers nothing of what the filter names.
     """
     reach = within_reach(act.caller, chosen)
+    if reach.state is not State.LIVE:
+        return Preview()
     used = session_pages.applications(tx, reach, now=act.now)
     total = session_pages.count(tx, reach, up_to=None, now=act.now)
     own = _own_match(tx, act, reach)
@@ -141,6 +155,7 @@ def end_matching(
     chosen: SessionFilter,
     *,
     on_progress: Callable[[int], None] = lambda _: None,
+    most: int | None = None,
 ) -> Ended:
     """End everything that matches a filter, but the caller's own session in use.
 
@@ -152,6 +167,8 @@ def end_matching(
         act: who does it.
         chosen: what to end.
         on_progress: told how many have ended so far, after each batch.
+        most: stop after so many, rounded up to whole batches, so that a page can show how far it
+            is; fewer than that in the answer means finished. None: go on to the end.
 
     Raises:
         NotAllowed, NotSignedIn: the caller administers nothing of what the filter names.
@@ -161,17 +178,25 @@ def end_matching(
     reach = within_reach(act.caller, chosen)
     outcomes: list[Ended] = []
     people: set[int] = set()
-    while True:
+    done = 0
+    while most is None or done < most:
         outcome, owners = house.database.write(_end_batch, act, reach)
-        if not outcome.ended:
-            whole = together(outcomes)
-            return msgspec.structs.replace(whole, users=len(people))
+        if not owners:
+            break
         people |= owners
         outcomes.append(outcome)
-        on_progress(sum(o.count for o in outcomes))
+        done += outcome.count
+        on_progress(done)
+    return msgspec.structs.replace(together(outcomes), users=len(people))
 
 
 def _end_batch(tx: Transaction, act: Act, chosen: SessionFilter) -> tuple[Ended, set[int]]:
+    """End up to a batch of what matches; no owners: nothing is left.
+
+    That somebody else ended the whole batch meanwhile does not mean that nothing is left.
+    """
+    if chosen.state is not State.LIVE:
+        return Ended(), set()
     ids = session_pages.ids(tx, chosen, limit=BATCH + 1, now=act.now)
     wanted = [i for i in ids if i != act.caller.session_id][:BATCH]
     owners = {s.user_key for s in sessions.by_ids(tx, wanted)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from ostiary.domain.access import Caller, Kind, may_touch_user, reach_of, require_user
@@ -16,7 +18,7 @@ from ostiary.domain.search import (
     Sort,
 )
 from ostiary.domain.secrets import is_public_id
-from ostiary.domain.session import Session
+from ostiary.domain.session import Session, reason_dead
 from ostiary.gateways.keys import Vault
 from ostiary.services.house import Act
 from ostiary.services.pages import paged
@@ -110,6 +112,17 @@ def one_session(tx: Transaction, act: Act, session_id: str) -> Seen:
         clients=tuple(used),
         current=session.id == act.caller.session_id,
     )
+
+
+def some_sessions(tx: Transaction, act: Act, ids: Sequence[str]) -> tuple[Seen, ...]:
+    """The live ones among these that the caller may touch; the others are passed over."""
+    wanted = [i for i in ids if is_public_id(i)]
+    found = [
+        s
+        for s in sessions.by_ids(tx, wanted)
+        if reason_dead(s, act.now) is None and may_touch_user(act.caller, s.organization, s.user)
+    ]
+    return _with_clients(tx, act, found)
 
 
 def label(tx: Transaction, act: Act, session_id: str, text: str) -> Seen:

@@ -10,6 +10,7 @@ from ostiary.domain.access import (
     Kind,
     may_administer,
     may_touch_user,
+    reach_of,
     require_administrator,
 )
 from ostiary.domain.accounts import (
@@ -29,11 +30,13 @@ from ostiary.domain.errors import (
 )
 from ostiary.domain.events import Event
 from ostiary.domain.logout import Ended
+from ostiary.domain.search import Page, Position
 from ostiary.domain.session import EndReason
 from ostiary.gateways.entropy import new_identifier
 from ostiary.gateways.keys import Vault
 from ostiary.services import end, extras
 from ostiary.services.house import Act
+from ostiary.services.pages import paged
 from ostiary.storage import (
     audit,
     changes,
@@ -132,6 +135,41 @@ def list_users(
         after=after,
         limit=limit,
         offset=offset,
+    )
+
+
+def browse_users(
+    tx: Transaction,
+    act: Act,
+    vault: Vault,
+    organization: str | None,
+    *,
+    text: str = "",
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[User]:
+    """One page of the users whose names or mail addresses hold every word, by name.
+
+    Raises:
+        NotAllowed, NotSignedIn: the caller administers nothing, or not that organization.
+        BadCursor: the cursor is not of this list.
+    """
+    reach = reach_of(act.caller, organization)
+    return paged(
+        vault,
+        ("users", reach, text),
+        cursor=cursor,
+        limit=limit,
+        fetch=lambda after, most: users.page(
+            tx,
+            organization_name=reach,
+            text=text,
+            after=(after.id, after.name) if after is not None else None,
+            backwards=after is not None and after.backwards,
+            limit=most,
+        ),
+        position=lambda item: Position(instant=0, id=item.organization, name=item.name),
+        count=lambda up_to: users.count(tx, organization_name=reach, text=text, up_to=up_to),
     )
 
 

@@ -81,6 +81,29 @@ def count(tx: Transaction, chosen: EventFilter, *, up_to: int) -> int:
     return tx.number(select(func.count()).select_from(some))
 
 
+def count_since(
+    tx: Transaction, event: Event, since: datetime, *, organization: str | None, up_to: int
+) -> int:
+    """How many events of one kind there were lately, counted no further than ``up_to``.
+
+    It reads the events of that kind from the first one of any kind since then, so that neither
+    the age of the audit nor what else happens matters.
+    """
+    first = (
+        select(audit_event.c.id)
+        .where(audit_event.c.at >= since)
+        .order_by(audit_event.c.at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(audit_event.c.id).where(
+        audit_event.c.event == event.value, audit_event.c.id >= first, audit_event.c.at >= since
+    )
+    if organization is not None:
+        query = query.where(audit_event.c.organization == organization)
+    return tx.number(select(func.count()).select_from(query.limit(up_to).subquery()))
+
+
 def _conditions(chosen: EventFilter) -> list[ColumnElement[bool]]:
     exact = {
         audit_event.c.organization: chosen.organization,

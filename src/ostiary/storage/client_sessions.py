@@ -19,7 +19,10 @@ def wire_time(instant: datetime) -> str:
 
 
 class ClientSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A session in one application. ``sid`` is what that application knows it by."""
+    """A session in one application. ``sid`` is what that application knows it by.
+
+    ``settled_at``: since when nobody has to be told of its end any more.
+    """
 
     organization_key: int
     user_key: int
@@ -32,6 +35,8 @@ class ClientSession(msgspec.Struct, frozen=True, kw_only=True):
     backchannel_logout_uri: str
     sid: str
     created_at: datetime
+    ended_at: datetime | None = None
+    settled_at: datetime | None = None
 
     @property
     def record(self) -> RecordKey:
@@ -124,6 +129,8 @@ def of_sessions(
             backchannel_logout_uri=row.backchannel_logout_uri,
             sid=row.sid,
             created_at=row.created_at,
+            ended_at=row.ended_at,
+            settled_at=row.settled_at,
         )
         for row in tx.rows(query)
     ]

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from ostiary.domain.session import EndReason
 from ostiary.storage.client_sessions import ClientSession
@@ -51,3 +51,11 @@ def owe_logouts(
     ]
     if rows:
         tx.execute(insert(notice), rows)
+
+
+def count_waiting(tx: Transaction, *, organization: str | None, up_to: int) -> int:
+    """How many notices are owed and neither accepted nor given up, counted to ``up_to``."""
+    query = select(notice.c.id).where(notice.c.settled_at.is_(None))
+    if organization is not None:
+        query = query.where(notice.c.organization == organization)
+    return tx.number(select(func.count()).select_from(query.limit(up_to).subquery()))

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, 
 from sqlalchemy.sql import operators
 
 from ostiary.domain.search import Order, Position, SessionFilter, Sort, State
-from ostiary.domain.session import Session
+from ostiary.domain.session import EndReason, Session
 from ostiary.storage.database import Transaction
 from ostiary.storage.sessions import is_live, rows_with_names, to_session
 from ostiary.storage.tables import (
@@ -107,6 +107,30 @@ def applications(
         .order_by(application.c.name)
     )
     return [(row.name, row.backchannel_logout_uri) for row in tx.rows(query)]
+
+
+def reasons(
+    tx: Transaction, since: datetime, *, organization_name: str | None, up_to: int
+) -> list[tuple[EndReason, int]]:
+    """Why sessions ended since then, the commonest reason first.
+
+    Args:
+        tx: the transaction.
+        since: from this instant on.
+        organization_name: of this organization only.
+        up_to: look at no more than so many of the latest endings.
+    """
+    latest = select(session.c.ended_reason).where(session.c.ended_at >= since)
+    if organization_name is not None:
+        key = select(organization.c.key).where(
+            organization.c.name == organization_name, organization.c.deleted_at.is_(None)
+        )
+        latest = latest.where(session.c.organization_key == key.scalar_subquery())
+    some = latest.order_by(session.c.ended_at.desc()).limit(up_to).subquery()
+    number = func.count().label("number")
+    query = select(some.c.ended_reason, number).group_by(some.c.ended_reason)
+    ordered = query.order_by(number.desc(), some.c.ended_reason)
+    return [(EndReason(row.ended_reason), row.number) for row in tx.rows(ordered)]
 
 
 def position_of(item: Session, sort: Sort) -> Position:

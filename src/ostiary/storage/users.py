@@ -5,7 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, delete, func, insert, select, update
+from sqlalchemy import (
+    Row,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.sql import operators
 
 from ostiary.domain.accounts import Credential, User
 from ostiary.storage.database import Transaction
@@ -119,35 +132,44 @@ def page(
     organization_name: str | None = None,
     text: str = "",
     after: tuple[str, str] | None = None,
+    backwards: bool = False,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[User]:
-    """Users by organization and name, beyond ``after``."""
-    query = _undeleted.order_by(organization.c.name, user.c.name)
-    if organization_name is not None:
-        query = query.where(organization.c.name == organization_name)
-    if text:
-        query = query.where(
-            user.c.name.icontains(text, autoescape=True)
-            | user.c.display_name.icontains(text, autoescape=True)
-            | user.c.email.icontains(text, autoescape=True)
-        )
+    """Users by organization and name, beyond ``after``; ``backwards``: those just before it."""
+    order = (organization.c.name, user.c.name)
+    query = _matching(organization_name, text)
     if after is not None:
-        query = query.where(
-            (organization.c.name > after[0])
-            | ((organization.c.name == after[0]) & (user.c.name > after[1]))
-        )
+        compare = operators.lt if backwards else operators.gt
+        query = query.where(compare(tuple_(*order), tuple_(*map(literal, after))))
+    query = query.order_by(*(c.desc() if backwards else c.asc() for c in order))
     if limit is not None:
         query = query.limit(limit).offset(offset)
-    return [_to_user(row) for row in tx.rows(query)]
+    found = [_to_user(row) for row in tx.rows(query)]
+    return found[::-1] if backwards else found
 
 
-def count(tx: Transaction, *, organization_name: str | None = None) -> int:
-    """How many users there are."""
-    query = _undeleted.with_only_columns(func.count())
+def count(
+    tx: Transaction,
+    *,
+    organization_name: str | None = None,
+    text: str = "",
+    up_to: int | None = None,
+) -> int:
+    """How many users there are, counted no further than ``up_to``."""
+    some = _matching(organization_name, text).with_only_columns(user.c.key).limit(up_to)
+    return tx.number(select(func.count()).select_from(some.subquery()))
+
+
+def _matching(organization_name: str | None, text: str) -> Select[Any]:
+    """Every word of the text is part of a name or the mail address."""
+    query = _undeleted
     if organization_name is not None:
         query = query.where(organization.c.name == organization_name)
-    return tx.number(query)
+    columns = (user.c.name, user.c.display_name, user.c.email)
+    for word in text.split():
+        query = query.where(or_(*(c.icontains(word, autoescape=True) for c in columns)))
+    return query
 
 
 def add(tx: Transaction, item: User) -> int:
