@@ -79,10 +79,15 @@ class NotFound(OstiaryError):
 
 
 class AlreadyExists(OstiaryError):
-    """The name or identifier is taken."""
+    """The name or another identifier is taken; ``field`` says which."""
 
     code = "already_exists"
     default_text = "This name is taken."
+
+    def __init__(self, text: str | None = None, *, field: str = "", detail: str = "") -> None:
+        """Say what is taken; ``field`` names it in the sender's words."""
+        self.field = field
+        super().__init__(text, detail=detail)
 
 
 class Protected(OstiaryError):

@@ -133,7 +133,7 @@ def add_application(
     if owner is None:
         raise NotFound(f"There is no organization {organization}.")
     if applications.get(tx, name) is not None:
-        raise AlreadyExists(f"There is an application {name} already.")
+        raise AlreadyExists(f"There is an application {name} already.", field="name")
     item = Application(
         key=0,
         name=name,
@@ -284,7 +284,7 @@ def _check(tx: Transaction, item: Application, change: ApplicationChange) -> Non
     if isinstance(change.client_id, str) and change.client_id != item.client_id:
         checked_name("client_id", change.client_id)
         if applications.by_client_id(tx, change.client_id) is not None:
-            raise AlreadyExists("This client id is taken.")
+            raise AlreadyExists("This client id is taken.", field="client_id")
     if isinstance(change.lifetimes, Overrides):
         checked_lifetimes(change.lifetimes)
     _check_secret_and_addresses(change)

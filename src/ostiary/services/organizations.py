@@ -85,7 +85,7 @@ def add_organization(
     require_global(act.caller)
     checked_name("name", name)
     if organizations.get(tx, name) is not None:
-        raise AlreadyExists(f"There is an organization {name} already.")
+        raise AlreadyExists(f"There is an organization {name} already.", field="name")
     item = Organization(key=0, name=name, display_name=name, created_at=act.now)
     item = _changed(vault, item, change)
     if not item.sealed_extra:

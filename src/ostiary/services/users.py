@@ -220,10 +220,10 @@ def add_user(
     if owner is None:
         raise NotFound(f"There is no organization {organization}.")
     if users.get(tx, organization, name) is not None:
-        raise AlreadyExists(f"There is a user {organization}/{name} already.")
+        raise AlreadyExists(f"There is a user {organization}/{name} already.", field="name")
     subject = checked_name("id", user_id) if user_id else new_identifier()
     if users.find(tx, id=subject) is not None:
-        raise AlreadyExists("This id is taken.")
+        raise AlreadyExists("This id is taken.", field="id")
     item = User(
         key=0,
         id=subject,
@@ -343,7 +343,9 @@ def _changed(tx: Transaction, act: Act, vault: Vault, item: User, change: UserCh
     if isinstance(change.name, str) and change.name != item.name:
         checked_name("name", change.name)
         if users.get(tx, item.organization, change.name) is not None:
-            raise AlreadyExists(f"There is a user {item.organization}/{change.name} already.")
+            raise AlreadyExists(
+                f"There is a user {item.organization}/{change.name} already.", field="name"
+            )
     for field in ("display_name", "email", "phone"):
         value = getattr(change, field)
         if isinstance(value, str):
@@ -353,7 +355,7 @@ def _changed(tx: Transaction, act: Act, vault: Vault, item: User, change: UserCh
     if isinstance(change.email, str) and change.email and change.email != item.email:
         taken = users.find(tx, organization_name=item.organization, email=change.email)
         if taken is not None:
-            raise AlreadyExists("This mail address belongs to another user.")
+            raise AlreadyExists("This mail address belongs to another user.", field="email")
     values = {
         name: value
         for name in change.__struct_fields__
