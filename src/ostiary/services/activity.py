@@ -56,5 +56,15 @@ class Activity:
             uses, self._uses = self._uses, {}
         rows = sorted(uses.items())
         for start in range(0, len(rows), batch):
-            database.write(sessions.store_uses, rows[start : start + batch])
+            try:
+                database.write(sessions.store_uses, rows[start : start + batch])
+            except BaseException:
+                self._take_back(rows[start:])
+                raise
         return len(rows)
+
+    def _take_back(self, rows: list[tuple[str, datetime]]) -> None:
+        """What could not be stored waits for the next flush; a newer use wins."""
+        with self._lock:
+            for session_id, used in rows:
+                self._uses.setdefault(session_id, used)
