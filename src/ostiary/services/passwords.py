@@ -104,10 +104,13 @@ def change_own(house: House, act: Act, current: str, new: str) -> PasswordSet:
         words=(caller.name, caller.organization, current),
         minimum_length=house.policy.password_minimum_length,
     )
-    value = house.passwords.hash(new)
-    return house.database.write(
-        _store, act, caller.organization, caller.name, value, must_change=False
+    credential = Credential(
+        user_key=0,
+        encoding="argon2id",
+        value=house.passwords.hash(new),
+        changed_at=act.now,
     )
+    return house.database.write(store, act, caller.organization, caller.name, credential)
 
 
 def confirm(house: House, act: Act, password: str) -> None:
@@ -143,25 +146,25 @@ def set_for(house: House, act: Act, organization: str, name: str, new: str) -> P
     """
     require_administrator(act.caller, organization)
     credential = prepare(house, act, organization, name, new)
-    return house.database.write(
-        _store,
-        act,
-        organization,
-        name,
-        credential.value,
-        must_change=credential.must_change,
-    )
+    return house.database.write(store, act, organization, name, credential)
 
 
-def _store(
-    tx: Transaction,
-    act: Act,
-    organization: str,
-    name: str,
-    value: str,
-    *,
-    must_change: bool,
+def store(
+    tx: Transaction, act: Act, organization: str, name: str, credential: Credential
 ) -> PasswordSet:
+    """Write a password that was prepared, and end what knew the old one (contract W13).
+
+    Args:
+        tx: the transaction.
+        act: who sets it.
+        organization: the user's.
+        name: the user's.
+        credential: what `prepare` made; whose it is, is filled in here.
+
+    Raises:
+        NotFound: there is no such user, or none that the caller may change.
+        WrongCredentials: the caller's own account was disabled meanwhile.
+    """
     user = users.get(tx, organization, name, lock=True)
     own = user is not None and act.caller.user_key == user.key
     if user is None or not (own or may_administer(act.caller, organization)):
@@ -170,12 +173,8 @@ def _store(
         raise WrongCredentials(detail="disabled while the password was hashed")
     users.put_credential(
         tx,
-        Credential(
-            user_key=user.key,
-            encoding="argon2id",
-            value=value,
-            must_change=must_change and not own,
-            changed_at=act.now,
+        msgspec.structs.replace(
+            credential, user_key=user.key, must_change=credential.must_change and not own
         ),
     )
     _audit(tx, act, user)
