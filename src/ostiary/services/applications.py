@@ -37,6 +37,7 @@ from ostiary.gateways.keys import Vault
 from ostiary.services import extras
 from ostiary.services.house import Act
 from ostiary.services.organizations import checked_lifetimes
+from ostiary.services.standing import rechecked
 from ostiary.storage import applications, audit, changes, cut_offs, organizations
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.changes import Change
@@ -111,6 +112,7 @@ def get_application(tx: Transaction, act: Act, name: str) -> Application:
     return found
 
 
+@rechecked
 def add_application(
     tx: Transaction,
     act: Act,
@@ -151,6 +153,7 @@ def add_application(
     return _required(tx, name)
 
 
+@rechecked
 def update_application(
     tx: Transaction, act: Act, vault: Vault, name: str, change: ApplicationChange
 ) -> Application:
@@ -183,6 +186,7 @@ def rotate_secret(tx: Transaction, act: Act, vault: Vault, name: str) -> Applica
     return update_application(tx, act, vault, name, change)
 
 
+@rechecked
 def delete_application(tx: Transaction, act: Act, name: str) -> None:
     """Delete an application; every session that signed in through it is dead at once.
 

@@ -21,6 +21,7 @@ from ostiary.domain.session import EndReason, Session, reason_dead
 from ostiary.services.ending import end_sessions, together
 from ostiary.services.house import Act, House
 from ostiary.services.see import Seen, within_reach
+from ostiary.services.standing import as_of_now, rechecked
 from ostiary.storage import session_pages, sessions, users
 from ostiary.storage.database import Transaction
 
@@ -28,20 +29,20 @@ BATCH = 100
 """Sessions that one transaction ends in bulk: an ending beside it waits no longer than that."""
 
 
+@rechecked
 def end_one(tx: Transaction, act: Act, session_id: str) -> Ended:
     """End one session that the caller may touch, other than the one in use.
 
     Raises:
+        NotSignedIn: nobody is calling.
         NotFound: there is none, it is dead already, or the caller may not know of it.
         CurrentSession: it is the caller's own session in use.
         ReauthenticationNeeded: the caller's authentication is too old.
     """
-    session = _touchable(tx, act, session_id)
-    _refuse_current(act.caller, [session.id])
-    require_fresh(act.caller, act.now, within=act.fresh_within)
-    return end_sessions(tx, act, [session.id], EndReason.REVOKED)
+    return _end_one(tx, act, _touchable(tx, act, session_id))
 
 
+@rechecked
 def end_mine(tx: Transaction, act: Act, session_id: str) -> Ended:
     """End one of the caller's own sessions; anybody else's is not found.
 
@@ -52,9 +53,16 @@ def end_mine(tx: Transaction, act: Act, session_id: str) -> Ended:
     session = _touchable(tx, act, session_id)
     if session.user_key != act.caller.user_key:
         raise NotFound(detail=f"{session_id} belongs to somebody else")
-    return end_one(tx, act, session_id)
+    return _end_one(tx, act, session)
 
 
+def _end_one(tx: Transaction, act: Act, session: Session) -> Ended:
+    _refuse_current(act.caller, [session.id])
+    require_fresh(act.caller, act.now, within=act.fresh_within)
+    return end_sessions(tx, act, [session.id], EndReason.REVOKED)
+
+
+@rechecked
 def end_others(tx: Transaction, act: Act) -> Ended:
     """End all of the caller's own sessions but the one in use.
 
@@ -75,10 +83,12 @@ def end_of_user(
     return end_sessions(tx, act, [i for i in unended if i != but], reason)
 
 
+@rechecked
 def end_selected(tx: Transaction, act: Act, ids: Sequence[str]) -> Ended:
     """End the sessions that were ticked in a list; those that are gone by now are passed over.
 
     Raises:
+        NotSignedIn: nobody is calling.
         CurrentSession: the caller's own session is among them.
         ReauthenticationNeeded: the caller's authentication is too old.
     """
@@ -101,8 +111,15 @@ def sign_out(tx: Transaction, act: Act) -> Ended:
 
 
 def sign_out_everywhere(tx: Transaction, act: Act) -> Ended:
-    """End all sessions of the user who calls, the one in use too."""
+    """End all sessions of the user who calls, the one in use too.
+
+    Signing out twice is no error here either; but a session that has ended ends nothing more.
+    """
     if act.caller.session_id is None:
+        return Ended()
+    try:
+        act = as_of_now(tx, act)
+    except NotSignedIn:
         return Ended()
     return end_of_user(tx, act, _own_user(tx, act), EndReason.SIGNED_OUT)
 
@@ -137,13 +154,11 @@ def preview_matching(tx: Transaction, act: Act, chosen: SessionFilter) -> Previe
     reach = within_reach(act.caller, chosen)
     if reach.state is not State.LIVE:
         return Preview()
-    used = session_pages.applications(tx, reach, now=act.now)
-    total = session_pages.count(tx, reach, up_to=None, now=act.now)
-    own = _own_match(tx, act, reach)
-    people = session_pages.users(tx, reach, now=act.now)
+    own = act.caller.session_id
+    used = session_pages.applications(tx, reach, but=own, now=act.now)
     return Preview(
-        sessions=total - own,
-        users=people,
+        sessions=session_pages.count(tx, reach, but=own, up_to=None, now=act.now),
+        users=session_pages.users(tx, reach, but=own, now=act.now),
         pending=tuple(name for name, address in used if address),
         without_address=tuple(name for name, address in used if not address),
     )
@@ -175,12 +190,12 @@ def end_matching(
         ReauthenticationNeeded: the caller's authentication is too old.
     """
     require_fresh(act.caller, act.now, within=act.fresh_within)
-    reach = within_reach(act.caller, chosen)
+    within_reach(act.caller, chosen)
     outcomes: list[Ended] = []
     people: set[int] = set()
     done = 0
     while most is None or done < most:
-        outcome, owners = house.database.write(_end_batch, act, reach)
+        outcome, owners = house.database.write(_end_batch, act, chosen)
         if not owners:
             break
         people |= owners
@@ -190,22 +205,20 @@ def end_matching(
     return msgspec.structs.replace(together(outcomes), users=len(people))
 
 
+@rechecked
 def _end_batch(tx: Transaction, act: Act, chosen: SessionFilter) -> tuple[Ended, set[int]]:
     """End up to a batch of what matches; no owners: nothing is left.
+
+    Each batch asks anew what the caller may reach: who is no administrator any more stops here.
 
     That somebody else ended the whole batch meanwhile does not mean that nothing is left.
     """
     if chosen.state is not State.LIVE:
         return Ended(), set()
-    ids = session_pages.ids(tx, chosen, limit=BATCH + 1, now=act.now)
-    wanted = [i for i in ids if i != act.caller.session_id][:BATCH]
+    reach = within_reach(act.caller, chosen)
+    wanted = session_pages.ids(tx, reach, but=act.caller.session_id, limit=BATCH, now=act.now)
     owners = {s.user_key for s in sessions.by_ids(tx, wanted)}
     return end_sessions(tx, act, wanted, EndReason.ADMIN_BULK), owners
-
-
-def _own_match(tx: Transaction, act: Act, chosen: SessionFilter) -> int:
-    own = act.caller.session_id
-    return session_pages.count(tx, chosen, up_to=1, now=act.now, only=own) if own else 0
 
 
 def _touchable(tx: Transaction, act: Act, session_id: str) -> Session:

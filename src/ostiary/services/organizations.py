@@ -25,6 +25,7 @@ from ostiary.domain.lifetime import LONGEST, SHORTEST, Overrides
 from ostiary.gateways.keys import Vault
 from ostiary.services import extras
 from ostiary.services.house import Act
+from ostiary.services.standing import rechecked
 from ostiary.storage import audit, organizations
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.database import Transaction
@@ -72,6 +73,7 @@ def get_organization(tx: Transaction, act: Act, name: str) -> Organization:
     return found
 
 
+@rechecked
 def add_organization(
     tx: Transaction, act: Act, vault: Vault, name: str, change: OrganizationChange
 ) -> Organization:
@@ -95,6 +97,7 @@ def add_organization(
     return _required(tx, name)
 
 
+@rechecked
 def update_organization(
     tx: Transaction, act: Act, vault: Vault, name: str, change: OrganizationChange
 ) -> Organization:
@@ -114,6 +117,7 @@ def update_organization(
     return _required(tx, name)
 
 
+@rechecked
 def delete_organization(tx: Transaction, act: Act, name: str) -> None:
     """Delete an empty organization.
 

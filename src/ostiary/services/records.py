@@ -30,6 +30,7 @@ from ostiary.gateways.keys import Vault
 from ostiary.services.ending import end_sessions
 from ostiary.services.house import Act
 from ostiary.services.pages import paged
+from ostiary.services.standing import rechecked
 from ostiary.storage import audit, record_pages, records
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.client_sessions import wire_time
@@ -143,6 +144,7 @@ def is_duplicated(tx: Transaction, act: Act, key: RecordKey, session_id: str) ->
     return len(view.ids) > 1 or view.ids[0] != session_id
 
 
+@rechecked
 def add_record(
     tx: Transaction, act: Act, key: RecordKey, ids: Sequence[str], *, exclusive: bool
 ) -> Change:
@@ -168,6 +170,7 @@ def add_record(
     return _become(tx, act, view, wanted[:1] if exclusive else target)
 
 
+@rechecked
 def update_record(
     tx: Transaction, act: Act, key: RecordKey, ids: Sequence[str], *, created_time: str
 ) -> Change:
@@ -188,6 +191,7 @@ def update_record(
     return _become(tx, act, view, wanted) if wanted else Change(affected=True)
 
 
+@rechecked
 def delete_id(tx: Transaction, act: Act, key: RecordKey, session_id: str) -> Change:
     """End one session of a record, or forget one registered id (contract 1.5).
 
@@ -217,6 +221,7 @@ def delete_id(tx: Transaction, act: Act, key: RecordKey, session_id: str) -> Cha
     return Change(affected=True, ended=ended)
 
 
+@rechecked
 def delete_record(tx: Transaction, act: Act, key: RecordKey) -> Change:
     """End every session of a record and forget what was registered (contract 1.5).
 

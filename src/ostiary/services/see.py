@@ -18,10 +18,11 @@ from ostiary.domain.search import (
     Sort,
 )
 from ostiary.domain.secrets import is_public_id
-from ostiary.domain.session import Session, reason_dead
+from ostiary.domain.session import EndReason, Session, reason_dead
 from ostiary.gateways.keys import Vault
 from ostiary.services.house import Act
 from ostiary.services.pages import paged
+from ostiary.services.standing import rechecked
 from ostiary.storage import audit, client_sessions, session_pages, sessions
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.client_sessions import ClientSession
@@ -88,8 +89,9 @@ def my_sessions(
     order = Order(sort=Sort.LAST_SEEN)
     found = _page(tx, act, vault, chosen, order, cursor=cursor, limit=limit)
     own = sessions.by_id(tx, caller.session_id or "")
-    if own is None:
-        raise NotSignedIn
+    reason = reason_dead(own, act.now) if own is not None else EndReason.REVOKED
+    if own is None or reason is not None:  # it ended since the caller was identified
+        raise NotSignedIn(reason=reason.value if reason is not None else "")
     others = tuple(s for s in found.items if not s.current)
     first = _with_clients(tx, act, [own]) if found.previous is None else ()
     return msgspec.structs.replace(found, items=(*first, *others))
@@ -125,6 +127,7 @@ def some_sessions(tx: Transaction, act: Act, ids: Sequence[str]) -> tuple[Seen, 
     return _with_clients(tx, act, found)
 
 
+@rechecked
 def label(tx: Transaction, act: Act, session_id: str, text: str) -> Seen:
     """Give one of the caller's own sessions a name; an empty one takes it away.
 

@@ -37,6 +37,7 @@ from ostiary.gateways.keys import Vault
 from ostiary.services import end, extras
 from ostiary.services.house import Act
 from ostiary.services.pages import paged
+from ostiary.services.standing import rechecked
 from ostiary.storage import (
     audit,
     changes,
@@ -185,6 +186,7 @@ def count_users(tx: Transaction, act: Act, organization: str | None) -> int:
     return users.count(tx, organization_name=organization)
 
 
+@rechecked
 def add_user(
     tx: Transaction,
     act: Act,
@@ -243,6 +245,7 @@ def add_user(
     return _required(tx, key)
 
 
+@rechecked
 def update_user(
     tx: Transaction,
     act: Act,
@@ -285,6 +288,7 @@ def update_user(
     return Written(user=_required(tx, old.key), ended=ended)
 
 
+@rechecked
 def delete_user(tx: Transaction, act: Act, organization: str, name: str) -> Ended:
     """Delete a user: end everything, then keep nothing personal (contract W13, R12).
 

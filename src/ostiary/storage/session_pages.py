@@ -54,7 +54,7 @@ def count(
     *,
     up_to: int | None,
     now: datetime,
-    only: str | None = None,
+    but: str | None = None,
 ) -> int:
     """How many sessions match.
 
@@ -63,19 +63,23 @@ def count(
         chosen: what they have to match.
         up_to: stop there, so that counting for a list never reads a whole table.
         now: the instant at which they have to live.
-        only: count just the session with this public id.
+        but: leave out the session with this public id.
     """
-    query = _matching(chosen, now).with_only_columns(session.c.id)
-    if only is not None:
-        query = query.where(session.c.id == only)
-    some = query.limit(up_to).subquery()
+    some = _matching(chosen, now, but=but).with_only_columns(session.c.id).limit(up_to).subquery()
     return tx.number(select(func.count()).select_from(some))
 
 
-def ids(tx: Transaction, chosen: SessionFilter, *, limit: int, now: datetime) -> list[str]:
-    """Public ids of up to ``limit`` sessions that match, oldest first."""
+def ids(
+    tx: Transaction,
+    chosen: SessionFilter,
+    *,
+    but: str | None = None,
+    limit: int,
+    now: datetime,
+) -> list[str]:
+    """Public ids of up to ``limit`` sessions that match, oldest first; never that of ``but``."""
     query = (
-        _matching(chosen, now)
+        _matching(chosen, now, but=but)
         .with_only_columns(session.c.id)
         .order_by(session.c.created_at, session.c.id)
         .limit(limit)
@@ -83,17 +87,19 @@ def ids(tx: Transaction, chosen: SessionFilter, *, limit: int, now: datetime) ->
     return [row.id for row in tx.rows(query)]
 
 
-def users(tx: Transaction, chosen: SessionFilter, *, now: datetime) -> int:
-    """How many users the matching sessions belong to."""
-    some = _matching(chosen, now).with_only_columns(session.c.user_key).distinct().subquery()
+def users(tx: Transaction, chosen: SessionFilter, *, but: str | None = None, now: datetime) -> int:
+    """How many users the matching sessions belong to, the session ``but`` left out."""
+    some = (
+        _matching(chosen, now, but=but).with_only_columns(session.c.user_key).distinct().subquery()
+    )
     return tx.number(select(func.count()).select_from(some))
 
 
 def applications(
-    tx: Transaction, chosen: SessionFilter, *, now: datetime
+    tx: Transaction, chosen: SessionFilter, *, but: str | None = None, now: datetime
 ) -> Sequence[tuple[str, str]]:
     """The applications that the matching sessions are used in, with their logout addresses."""
-    inside = _matching(chosen, now).with_only_columns(session.c.id)
+    inside = _matching(chosen, now, but=but).with_only_columns(session.c.id)
     query = (
         select(application.c.name, application.c.backchannel_logout_uri)
         .where(
@@ -156,10 +162,11 @@ def _values(sort: Sort, position: Position) -> tuple[ColumnElement[Any], ...]:
     return (literal(position.name), *tail) if sort is Sort.USER else tail
 
 
-def _matching(chosen: SessionFilter, now: datetime) -> Select[Any]:
+def _matching(chosen: SessionFilter, now: datetime, *, but: str | None = None) -> Select[Any]:
     """The sessions of a filter, not sorted yet."""
     alive = is_live(now) if chosen.state is State.LIVE else session.c.ended_at.is_not(None)
-    return rows_with_names().where(alive, *_conditions(chosen))
+    query = rows_with_names().where(alive, *_conditions(chosen))
+    return query if but is None else query.where(session.c.id != but)
 
 
 def _conditions(chosen: SessionFilter) -> list[ColumnElement[bool]]:
