@@ -19,6 +19,7 @@ class Event(enum.StrEnum):
     SESSION_REAUTHENTICATED = "session.reauthenticated"
     SESSION_ENDED = "session.ended"
     SESSION_LABELLED = "session.labelled"
+    SESSION_REPORTED = "session.reported"
     RECORD_REGISTERED = "record.registered"
     RECORD_UPDATED = "record.updated"
     RECORD_DELETED = "record.deleted"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ostiary.domain.access import require_user
 from ostiary.domain.accounts import (
     BUILT_IN_APPLICATION,
     Application,
@@ -16,11 +17,11 @@ from ostiary.domain.accounts import (
     Organization,
     User,
 )
-from ostiary.domain.errors import PasswordMustChange, WrongCredentials
+from ostiary.domain.errors import NotSignedIn, PasswordMustChange, WrongCredentials
 from ostiary.domain.events import Event
 from ostiary.domain.logout import Ended
 from ostiary.domain.secrets import digest, is_secret
-from ostiary.domain.session import Device, EndReason, Session
+from ostiary.domain.session import Device, EndReason, Session, reason_dead
 from ostiary.gateways.encodings import StoredPassword
 from ostiary.gateways.passwords import check_policy
 from ostiary.services import starting, throttling
@@ -31,6 +32,7 @@ from ostiary.storage import (
     audit,
     devices,
     organizations,
+    sessions,
     users,
 )
 from ostiary.storage.audit import NewEvent
@@ -111,6 +113,73 @@ def sign_in(house: House, act: Act, attempt: Attempt) -> SignedIn:
         raise WrongCredentials
     new_value = _replacement(house, attempt, credential, stale=found.stale, user=user)
     return house.database.write(_start, house, act, attempt, found, new_value)
+
+
+def sign_in_again(
+    house: House,
+    act: Act,
+    password: str,
+    *,
+    device: Device,
+    secret: str,
+    device_secret: str = "",
+) -> SignedIn:
+    """Authenticate the session in use anew: it keeps its id, its application and "remembered".
+
+    Args:
+        house: the installation.
+        act: who calls, by the session.
+        password: as typed.
+        device: what is known about the browser.
+        secret: the session's cookie, as sent.
+        device_secret: the device's cookie, as sent.
+
+    Raises:
+        NotSignedIn: the session has ended, or another request renewed it; none is started instead.
+        WrongCredentials, TooManyFailures, PasswordMustChange, Overloaded: as `sign_in`.
+    """
+    require_user(act.caller)
+    session = house.database.read(sessions.by_id, act.caller.session_id or "")
+    if session is None:
+        raise NotSignedIn
+    attempt = Attempt(
+        organization=session.organization,
+        application=session.application,
+        login=session.user,
+        password=password,
+        device=device,
+        remember=session.remembered,
+        secret=secret,
+        device_secret=device_secret,
+    )
+    found = authenticate(house, act, attempt)
+    user, credential = found.user, found.credential
+    if user is None or credential is None or user.key != act.caller.user_key:
+        raise WrongCredentials
+    new_value = _replacement(house, attempt, credential, stale=found.stale, user=user)
+    return house.database.write(_start_again, house, act, attempt, found, new_value)
+
+
+def _start_again(
+    tx: Transaction,
+    house: House,
+    act: Act,
+    attempt: Attempt,
+    found: Authenticated,
+    new_value: str | None,
+) -> SignedIn:
+    """Only while the very session is alive. The user's row is locked first, as at each sign-in."""
+    users.by_key(tx, act.caller.user_key or 0, lock=True)
+    held = sessions.by_id(tx, act.caller.session_id or "", lock=True)
+    if held is None:
+        raise NotSignedIn
+    dead = reason_dead(held, act.now)
+    if dead is not None:
+        raise NotSignedIn(reason=dead.value)
+    presented = sessions.by_secret(tx, digest(attempt.secret))
+    if presented is None or presented.id != held.id:
+        raise NotSignedIn(detail="the session's secret was renewed meanwhile")
+    return _start(tx, house, act, attempt, found, new_value)
 
 
 class Authenticated(_Found, frozen=True, kw_only=True):
