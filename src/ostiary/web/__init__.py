@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Router
 from litestar.types import ExceptionHandlersMap
 
-from ostiary.web import console, static_files
+from ostiary.web import actions, console, static_files
 from ostiary.web.answers import of_pages, of_strangers
 from ostiary.web.forms import form_dependencies
 
@@ -17,7 +17,11 @@ def routers() -> list[Router]:
     """The routes of this front."""
     pages = Router(
         path="/",
-        route_handlers=[*console.routers()],
+        route_handlers=[
+            actions.reauthenticate_page,
+            actions.reauthenticate,
+            *console.routers(),
+        ],
         dependencies=form_dependencies(),
         exception_handlers=of_pages(),
         include_in_schema=False,

@@ -66,7 +66,7 @@ def error_page(
     """
     t = pages.translator_of(visit)
     name = str(status) if status in _TITLED else "other"
-    fragment = "hx-request" in visit.request.headers
+    fragment = pages.is_fragment(visit)
     response = pages.render(
         visit,
         "error_fragment.html" if fragment else "error.html",
@@ -81,6 +81,7 @@ def error_page(
     if fragment:
         response.headers["HX-Retarget"] = "#messages"
         response.headers["HX-Reswap"] = "innerHTML show:window:top"
+        response.headers["HX-Reselect"] = ".alert"
     return response
 
 

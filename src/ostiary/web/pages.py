@@ -63,7 +63,7 @@ class Page:
     @property
     def is_fragment(self) -> bool:
         """Whether htmx asked, and puts the answer into a page that is there already."""
-        return "hx-request" in self._visit.request.headers
+        return is_fragment(self._visit)
 
     @property
     def form_field(self) -> str:
@@ -85,6 +85,11 @@ class Page:
     def flash(self) -> flash.Flash | None:
         """What the action that led here has to say."""
         return flash.take(self._visit, self.caller)
+
+
+def is_fragment(visit: Visit) -> bool:
+    """Whether htmx asked, and puts the answer into a page that is there already."""
+    return "hx-request" in visit.request.headers
 
 
 def translator_of(visit: Visit) -> Translator:
@@ -131,6 +136,6 @@ def render(
 
 def see_other(visit: Visit, to: str) -> Response[Any]:
     """Send the browser to another page with a GET; htmx is told by its own header."""
-    if "hx-request" in visit.request.headers:
+    if is_fragment(visit):
         return Response(b"", status_code=200, headers={"HX-Redirect": to})
     return Response(b"", status_code=303, headers={"Location": to}, media_type=MediaType.HTML)
