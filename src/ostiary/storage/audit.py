@@ -31,15 +31,17 @@ class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 def write(tx: Transaction, now: datetime, events: Iterable[NewEvent]) -> None:
     """Write events in the transaction that makes them true."""
-    rows = [
-        {
-            **msgspec.structs.asdict(e),
-            "at": now,
-            "event": e.event.value,
-            "detail": json.dumps(e.detail),
-        }
-        for e in events
-    ]
+    rows = []
+    for e in events:
+        tx.events[e.event.value, str(e.detail.get("reason", ""))] += 1
+        rows.append(
+            {
+                **msgspec.structs.asdict(e),
+                "at": now,
+                "event": e.event.value,
+                "detail": json.dumps(e.detail),
+            }
+        )
     if rows:
         tx.execute(insert(audit_event), rows)
 

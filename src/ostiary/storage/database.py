@@ -46,7 +46,8 @@ class Transaction:
     ``record_deltas`` collects what the transaction changes in the records' counters; they are
     written once, sorted, just before the commit, so that two transactions never wait for each
     other's records in a circle. ``record_births`` holds the wire's creation time for those that
-    may be new.
+    may be new. ``events`` counts what the audit was told, by event and reason, for who watches
+    commits.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -54,6 +55,7 @@ class Transaction:
         self.connection = connection
         self.record_deltas: Counter[RecordKey] = Counter()
         self.record_births: dict[RecordKey, str] = {}
+        self.events: Counter[tuple[str, str]] = Counter()
 
     @property
     def is_postgresql(self) -> bool:
@@ -95,6 +97,8 @@ class Database:
         # here instead of polling there.
         self._writing = threading.Lock() if engine.dialect.name == "sqlite" else None
         self._kept = threading.local()
+        self.after_commit: Callable[[Transaction], None] | None = None
+        """Told of each transaction that was committed; it must not raise, and returns at once."""
 
     @property
     def is_postgresql(self) -> bool:
@@ -167,6 +171,8 @@ class Database:
                 transaction = Transaction(connection)
                 result = verb(transaction, *args, **kwargs)
                 self._before_commit(transaction)
+            if self.after_commit is not None:
+                self.after_commit(transaction)
             return result
 
     def look(
