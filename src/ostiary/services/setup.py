@@ -47,14 +47,9 @@ def prepare_store(tx: Transaction, act: Act, vault: Vault) -> None:
     Raises:
         Misconfigured: the store was written with another encryption key.
     """
-    canary = settings.get(tx, _CANARY)
-    if canary is None:
+    check_key(tx, vault)
+    if not is_bound(tx):
         settings.put(tx, _CANARY, base64.b64encode(vault.canary()).decode())
-    elif not vault.fits(base64.b64decode(canary)):
-        raise Misconfigured(
-            "The encryption key does not belong to this database. Put back the file "
-            "encryption.key that was in the data directory when the database was made."
-        )
     if signing_keys.count(tx) == 0:
         key = new_signing_key()
         signing_keys.add(
@@ -70,6 +65,20 @@ def prepare_store(tx: Transaction, act: Act, vault: Vault) -> None:
 def is_bound(tx: Transaction) -> bool:
     """Whether the store belongs to an encryption key already, so that no new one may be made."""
     return settings.get(tx, _CANARY) is not None
+
+
+def check_key(tx: Transaction, vault: Vault) -> None:
+    """Refuse an encryption key under which the store was not written.
+
+    Raises:
+        Misconfigured: so it is; the text says what to do.
+    """
+    canary = settings.get(tx, _CANARY)
+    if canary is not None and not vault.fits(base64.b64decode(canary)):
+        raise Misconfigured(
+            "The encryption key does not belong to this database. Put back the file "
+            "encryption.key that was in the data directory when the database was made."
+        )
 
 
 def is_installed(tx: Transaction) -> bool:
