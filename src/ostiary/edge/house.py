@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 from litestar import Request
 
-from ostiary.domain.access import Caller
+from ostiary.domain.access import Caller, Kind
 from ostiary.domain.session import Device
 from ostiary.edge.cookies import Cookies
 from ostiary.gateways import visitors
@@ -18,6 +18,9 @@ from ostiary.gateways.addresses import Network, client_address
 from ostiary.services.house import Act, House
 
 AnyRequest = Request[Any, Any, Any]
+
+NOTE = "ostiary_note"
+"""Where a request's state keeps what its log line tells; absent where nobody logs."""
 
 
 class Front(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +82,16 @@ class Visit:
             city=found.city,
             asn=found.asn,
         )
+
+    def note_caller(self, caller: Caller) -> None:
+        """Let the request's log line tell who called: by public id or client, never by a secret."""
+        note = self.request.scope["state"].get(NOTE)
+        if note is None:
+            return
+        if caller.session_id is not None:
+            note["session"] = caller.session_id
+        elif caller.kind is Kind.APPLICATION:
+            note["application"] = caller.name
 
     def act(self, caller: Caller) -> Act:
         """Who acts, when and from where."""

@@ -33,6 +33,7 @@ def by_cookie(visit: Visit, *, active: bool = True) -> Caller:
         # Never adopted (REQUIREMENTS E03); its hash lets an operator see guessing (E07, E08).
         hint = digest(secret).hex()[:16]
         _log.warning("session.unknown_secret", address=visit.address, hash=hint)
+    visit.note_caller(caller)
     return caller
 
 
@@ -54,7 +55,9 @@ def by_client_secret(visit: Visit, client_id: str, secret: str) -> Caller:
     found = visit.house.database.read(
         applications.authenticate, visit.house.vault, client_id, secret
     )
-    return NOBODY if found is None else applications.caller_of(found)
+    caller = NOBODY if found is None else applications.caller_of(found)
+    visit.note_caller(caller)
+    return caller
 
 
 def by_cookie_or_basic(visit: Visit) -> Caller:
