@@ -17,6 +17,7 @@ class Event(enum.StrEnum):
 
     SESSION_STARTED = "session.started"
     SESSION_REAUTHENTICATED = "session.reauthenticated"
+    SESSION_ENTERED = "session.entered"
     SESSION_ENDED = "session.ended"
     SESSION_LABELLED = "session.labelled"
     SESSION_REPORTED = "session.reported"

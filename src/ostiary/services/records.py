@@ -19,7 +19,7 @@ from ostiary.domain.access import (
     require_administrator,
     require_fresh,
 )
-from ostiary.domain.accounts import LONGEST_NAME
+from ostiary.domain.accounts import LONGEST_NAME, checked_text
 from ostiary.domain.errors import BadInput, CurrentSession, NotAllowed, NotSignedIn
 from ostiary.domain.events import Event
 from ostiary.domain.limits import RECORD_CAP
@@ -181,8 +181,7 @@ def update_record(
     """
     _require_administrator_of(act.caller, key)
     wanted = _checked_ids(ids)
-    if len(created_time) > LONGEST_NAME:
-        raise BadInput("createdTime", f"createdTime is longer than {LONGEST_NAME} characters.")
+    checked_text("createdTime", created_time, longest=LONGEST_NAME)
     view = _held(tx, act, key)
     if view is None:
         return Change(affected=False)

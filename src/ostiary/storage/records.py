@@ -20,6 +20,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    or_,
     select,
     tuple_,
     update,
@@ -61,7 +62,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 class RecordQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A page of records as the wire asks for it (contract 1.2).
 
-    ``field`` and ``sort`` are columns of `FIELDS`; ``limit`` None: every row.
+    ``field`` is one of `SEARCHED`, ``sort`` one of `FIELDS`; ``limit`` None: every row.
     """
 
     owner: str | None = None
@@ -75,6 +76,8 @@ class RecordQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 FIELDS = ("owner", "name", "application", "created_time")
+SEARCHED = (*FIELDS, "session_id")
+"""What a list can be searched by: its columns, and the ids that a record shows."""
 
 
 def apply_deltas(tx: Transaction) -> None:
@@ -143,9 +146,38 @@ def _matching(wanted: RecordQuery) -> Select[Any]:
         query = query.where(record.c.owner == wanted.owner)
     if wanted.name is not None:
         query = query.where(record.c.name == wanted.name)
-    if wanted.field is not None:
+    if wanted.field == "session_id":
+        query = query.where(_shows_id_with(wanted.value))
+    elif wanted.field is not None:
         query = query.where(record.c[wanted.field].contains(wanted.value, autoescape=True))
     return query
+
+
+def _shows_id_with(part: str) -> ColumnElement[bool]:
+    """Whether a record shows an id with this in it, a registered one or a live session's."""
+    own = select(registered_id.c.position).where(
+        registered_id.c.owner == record.c.owner,
+        registered_id.c.name == record.c.name,
+        registered_id.c.application == record.c.application,
+        registered_id.c.public_id.contains(part, autoescape=True),
+    )
+    used = application.alias("used")
+    live = (
+        select(client_session.c.sid)
+        .select_from(
+            client_session.join(session_table, session_table.c.id == client_session.c.session_id)
+            .join(organization, organization.c.key == client_session.c.organization_key)
+            .join(used, used.c.key == client_session.c.application_key)
+        )
+        .where(
+            organization.c.name == record.c.owner,
+            session_table.c.user_name == record.c.name,
+            used.c.name == record.c.application,
+            client_session.c.ended_at.is_(None),
+            session_table.c.id.contains(part, autoescape=True),
+        )
+    )
+    return or_(own.exists(), live.exists())
 
 
 def to_record(row: Row[Any]) -> Record:
