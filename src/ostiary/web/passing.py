@@ -1,50 +1,7 @@
-"""The cookies that a sign-in sets and a sign-out takes away."""
+"""The cookies that a sign-in sets and a sign-out takes away, as every front sets them."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from ostiary.edge.passing import clear, renew_session, set_session
 
-from litestar import Response
-
-from ostiary.domain.session import Session
-from ostiary.edge import cookies
-from ostiary.edge.house import Visit
-from ostiary.services.sign_in import SignedIn
-
-
-def set_session(visit: Visit, response: Response[Any], signed_in: SignedIn) -> None:
-    """Give the browser its session, and the cookie that tells its device.
-
-    The cookie of the form that signed in goes: what it was bound to is over (REQUIREMENTS E10).
-    """
-    renew_session(visit, response, signed_in.session, signed_in.secret)
-    secure = visit.front.secure
-    device = signed_in.device_secret or visit.cookies.device
-    made = cookies.make(cookies.DEVICE, device, secure=secure, max_age=cookies.LONGEST)
-    response.set_cookie(made)
-    if visit.cookies.form:
-        response.set_cookie(cookies.delete(cookies.FORM, secure=secure))
-
-
-def renew_session(visit: Visit, response: Response[Any], session: Session, secret: str) -> None:
-    """Give the browser a new secret of its session. Only "Keep me signed in" outlives it (F07)."""
-    made = cookies.make(
-        cookies.SESSION,
-        secret,
-        secure=visit.front.secure,
-        max_age=_until(visit.now, session.expires_at) if session.remembered else None,
-    )
-    response.set_cookie(made)
-
-
-def clear(visit: Visit, response: Response[Any]) -> None:
-    """Take the session's cookie away; the device is still the same one (E06)."""
-    secure = visit.front.secure
-    for name in (cookies.SESSION, cookies.FORM):
-        response.set_cookie(cookies.delete(name, secure=secure))
-    response.headers["Clear-Site-Data"] = '"cache"'
-
-
-def _until(now: datetime, then: datetime) -> int:
-    return max(1, int((then - now).total_seconds()))
+__all__ = ["clear", "renew_session", "set_session"]
