@@ -7,6 +7,7 @@ ask on somebody's behalf look at the status and copy headers.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http import HTTPStatus
 from urllib.parse import quote
 
 from ostiary.edge.headers import ALWAYS, API_POLICY
@@ -24,16 +25,17 @@ _COMMON: tuple[Header, ...] = (
 _CHALLENGE: Header = (b"www-authenticate", b'Session realm="Ostiary"')
 _RETRY: Header = (b"retry-after", b"2")
 
-OK, UNAUTHORIZED, UNAVAILABLE = 200, 401, 503
+_ALLOW: Header = (b"allow", b"GET, HEAD")
+
+OK, UNAUTHORIZED, NOT_ALLOWED, UNAVAILABLE = 200, 401, 405, 503
 
 COMMON: dict[int, tuple[Header, ...]] = {
     OK: _COMMON,
     UNAUTHORIZED: (*_COMMON, _CHALLENGE),
+    NOT_ALLOWED: (*_COMMON, _ALLOW),
     UNAVAILABLE: (*_COMMON, _RETRY),
 }
 """The headers that every answer of a status has."""
-
-_REASON = {OK: b"OK", UNAUTHORIZED: b"Unauthorized", UNAVAILABLE: b"Service Unavailable"}
 
 _PRINTABLE = "".join(chr(c) for c in range(0x20, 0x7F) if chr(c) not in "%,")
 """What a value holds as it is; everything else is percent-encoded UTF-8 (RFC 3986, 2.1)."""
@@ -65,7 +67,9 @@ def as_lines(headers: Iterable[Header]) -> bytes:
     return b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
-_STATUS_LINE = {status: b"HTTP/1.1 %d %b\r\n" % (status, _REASON[status]) for status in COMMON}
+_STATUS_LINE = {
+    status: f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode() for status in COMMON
+}
 _COMMON_LINES = {status: as_lines(headers) for status, headers in COMMON.items()}
 
 
@@ -81,7 +85,7 @@ class Beginnings:
         """Status line and common headers.
 
         Args:
-            status: 200, 401 or 503.
+            status: one of those above.
             server_headers: uvicorn's own; it makes a new list once a second.
         """
         if server_headers is not self._made_for:

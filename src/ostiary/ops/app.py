@@ -10,9 +10,10 @@ from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from ostiary import api, casdoor, web
+from ostiary import api, casdoor, forward_auth, web
 from ostiary.edge.headers import add_security_headers
 from ostiary.edge.house import Front, provide_visit
+from ostiary.ops.request_log import note_exception
 from ostiary.services.house import House
 
 if TYPE_CHECKING:
@@ -42,13 +43,24 @@ def create_app(
         further: operational routes, such as health.
     """
     return Litestar(
-        route_handlers=[*casdoor.routers(), *api.routers(), *web.routers(), *further],
+        route_handlers=[
+            *casdoor.routers(),
+            *api.routers(),
+            *forward_auth.routers(),
+            *web.routers(),
+            *further,
+        ],
         dependencies={"visit": Provide(provide_visit, sync_to_thread=False)},
         exception_handlers=web.exception_handlers(),
         middleware=list(middleware),
         before_send=[add_security_headers],
+        after_exception=[note_exception],
         lifespan=list(lifespan),
         openapi_config=api.openapi_config(front.public_url),
         state=State({"house": house, "front": front}),
         request_max_body_size=LARGEST_BODY,
+        # Litestar's own would show traces to strangers when a variable of the environment says so.
+        debug=False,
+        # The log is configured once for the whole process, by `ostiary.ops.telemetry`.
+        logging_config=None,
     )
