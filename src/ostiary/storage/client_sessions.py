@@ -10,7 +10,13 @@ from sqlalchemy import insert, select, update
 
 from ostiary.domain.session import Session
 from ostiary.storage.database import RecordKey, Transaction
-from ostiary.storage.tables import application, client_session, organization, session
+from ostiary.storage.tables import (
+    application,
+    client_session,
+    notice,
+    organization,
+    session,
+)
 
 
 def wire_time(instant: datetime) -> str:
@@ -21,7 +27,8 @@ def wire_time(instant: datetime) -> str:
 class ClientSession(msgspec.Struct, frozen=True, kw_only=True):
     """A session in one application. ``sid`` is what that application knows it by.
 
-    ``settled_at``: since when nobody has to be told of its end any more.
+    ``settled_at``: since when nobody has to be told of its end any more. ``notice``: what became of
+    the notice of its end (`outbox.NoticeState`'s value); empty: none was owed.
     """
 
     organization_key: int
@@ -37,6 +44,7 @@ class ClientSession(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     ended_at: datetime | None = None
     settled_at: datetime | None = None
+    notice: str = ""
 
     @property
     def record(self) -> RecordKey:
@@ -97,6 +105,16 @@ def of_sessions(
     """The client sessions of some sessions, by session and application."""
     if not session_ids:
         return []
+    told = (
+        select(notice.c.state)
+        .where(
+            notice.c.session_id == client_session.c.session_id,
+            notice.c.sid == client_session.c.sid,
+        )
+        .order_by(notice.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     query = (
         select(
             client_session,
@@ -105,6 +123,7 @@ def of_sessions(
             application.c.name.label("application"),
             application.c.display_name,
             application.c.backchannel_logout_uri,
+            told.label("notice"),
         )
         .select_from(
             client_session.join(session, session.c.id == client_session.c.session_id)
@@ -131,6 +150,7 @@ def of_sessions(
             created_at=row.created_at,
             ended_at=row.ended_at,
             settled_at=row.settled_at,
+            notice=row.notice or "",
         )
         for row in tx.rows(query)
     ]
