@@ -20,6 +20,33 @@ BUILT_IN = "built-in"
 
 BUILT_IN_APPLICATION = "app-built-in"
 
+OWN_EXTRA = frozenset(
+    {
+        "address",
+        "addresses",
+        "affiliation",
+        "avatar",
+        "avatarType",
+        "bio",
+        "birthday",
+        "countryCode",
+        "education",
+        "firstName",
+        "gender",
+        "homepage",
+        "language",
+        "lastName",
+        "location",
+        "permanentAvatar",
+        "region",
+        "title",
+    }
+)
+"""The kept fields of a user, by their names on the wire, that she may change herself.
+
+A list of what is allowed: which of the others decide something elsewhere cannot be known.
+"""
+
 LONGEST_NAME = 100
 LONGEST_TEXT = 1_000
 _FORBIDDEN = frozenset('/?:#&%=+;"')

@@ -14,6 +14,7 @@ from ostiary.domain.access import (
     application_caller,
     may_administer,
     require_administrator,
+    require_fresh,
 )
 from ostiary.domain.accounts import (
     BUILT_IN,
@@ -106,7 +107,11 @@ def get_application(tx: Transaction, act: Act, name: str) -> Application:
     """
     if act.caller.kind is Kind.NOBODY:
         raise NotSignedIn(reason=act.caller.dead_reason)
-    found = applications.get(tx, name)
+    return _administered(tx, act, name)
+
+
+def _administered(tx: Transaction, act: Act, name: str, *, lock: bool = False) -> Application:
+    found = applications.get(tx, name, lock=lock)
     if found is None or not may_administer(act.caller, found.organization):
         raise NotFound(f"There is no application {name}.")
     return found
@@ -131,7 +136,7 @@ def add_application(
     """
     require_administrator(act.caller, organization)
     checked_name("name", name)
-    owner = organizations.get(tx, organization)
+    owner = organizations.get(tx, organization, lock=True)
     if owner is None:
         raise NotFound(f"There is no organization {organization}.")
     if applications.get(tx, name) is not None:
@@ -164,7 +169,7 @@ def update_application(
         AlreadyExists: the new client id is taken.
         BadInput: a value cannot be used.
     """
-    old = get_application(tx, act, name)
+    old = _administered(tx, act, name, lock=True)
     new = _changed(tx, vault, old, change)
     applications.put(tx, new)
     detail = {
@@ -193,8 +198,10 @@ def delete_application(tx: Transaction, act: Act, name: str) -> None:
     Raises:
         NotFound: there is none, or the caller may not know of it.
         Protected: it is the built-in one.
+        ReauthenticationNeeded: the caller's authentication is too old.
     """
-    found = get_application(tx, act, name)
+    found = _administered(tx, act, name, lock=True)
+    require_fresh(act.caller, act.now, within=act.fresh_within)
     if name == BUILT_IN_APPLICATION and found.organization == BUILT_IN:
         raise Protected("The built-in application cannot be deleted.")
     cut_offs.raise_epoch(

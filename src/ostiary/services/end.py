@@ -22,7 +22,7 @@ from ostiary.services.ending import end_sessions, together
 from ostiary.services.house import Act, House
 from ostiary.services.see import Seen, within_reach
 from ostiary.services.standing import as_of_now, rechecked
-from ostiary.storage import session_pages, sessions, users
+from ostiary.storage import grants, session_pages, sessions, users
 from ostiary.storage.database import Transaction
 
 BATCH = 100
@@ -78,9 +78,21 @@ def end_others(tx: Transaction, act: Act) -> Ended:
 def end_of_user(
     tx: Transaction, act: Act, user: User, reason: EndReason, *, but: str | None = None
 ) -> Ended:
-    """End all sessions of a user, but one: what disabling, deleting and a new password do."""
+    """End all sessions of a user, but one."""
     unended = sessions.unended_of_user(tx, user.organization_key, user.key)
     return end_sessions(tx, act, [i for i in unended if i != but], reason)
+
+
+def end_access_of_user(
+    tx: Transaction, act: Act, user: User, reason: EndReason, *, but: str | None = None
+) -> Ended:
+    """End all sessions of a user, but one, and every grant, offline ones too (contract W13).
+
+    What disabling, deleting and a new password do.
+    """
+    ended = end_of_user(tx, act, user, reason, but=but)
+    last = grants.end_of_user(tx, user.key, reason=reason, now=act.now, but=but)
+    return together((ended, Ended(last_token_expires_at=last)))
 
 
 @rechecked

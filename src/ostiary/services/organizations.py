@@ -109,7 +109,9 @@ def update_organization(
         BadInput: a value cannot be used.
     """
     require_administrator(act.caller, name)
-    old = get_organization(tx, act, name)
+    old = organizations.get(tx, name, lock=True)
+    if old is None:
+        raise NotFound(f"There is no organization {name}.")
     new = _changed(vault, old, change)
     organizations.put(tx, new)
     detail = {"old": describe(old), "new": describe(new)}
@@ -127,7 +129,9 @@ def delete_organization(tx: Transaction, act: Act, name: str) -> None:
         NotAllowed, NotSignedIn: the caller is not global.
     """
     require_global(act.caller)
-    found = get_organization(tx, act, name)
+    found = organizations.get(tx, name, lock=True)
+    if found is None:
+        raise NotFound(f"There is no organization {name}.")
     if name == BUILT_IN:
         raise Protected("The built-in organization cannot be deleted.")
     if not organizations.is_empty(tx, found.key):

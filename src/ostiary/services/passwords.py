@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import msgspec
 
-from ostiary.domain.access import Kind, may_administer, require_administrator
+from ostiary.domain.access import Kind, may_administer, require_administrator, require_fresh
 from ostiary.domain.accounts import Credential, User
-from ostiary.domain.errors import BadInput, NotAllowed, NotFound, WrongCredentials
+from ostiary.domain.errors import (
+    BadInput,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    WrongCredentials,
+)
 from ostiary.domain.events import Event
 from ostiary.domain.logout import Ended
 from ostiary.domain.secrets import digest
@@ -19,6 +25,7 @@ from ostiary.gateways.entropy import new_secret
 from ostiary.gateways.passwords import check_policy
 from ostiary.services import end, sign_in
 from ostiary.services.house import Act, House
+from ostiary.services.standing import rechecked
 from ostiary.storage import audit, changes, organizations, sessions, users
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.changes import Change
@@ -55,9 +62,11 @@ def prepare(
         encoding: empty or ``plain`` for a password in clear.
 
     Raises:
+        NotAllowed, NotSignedIn: the caller does not administer the organization.
         BadInput: it is easy to guess, or the encoding is unknown.
     """
-    must_change = act.caller.kind not in (Kind.APPLICATION, Kind.OPERATOR)
+    # Before anything is hashed: a stranger's request must not cost that much.
+    require_administrator(act.caller, organization)
     if encoding not in PLAIN:
         if encoding not in ENCODINGS or not password or len(password) > LONGEST_HASH:
             raise BadInput("passwordType", f"unsupported password type: {encoding}")
@@ -73,7 +82,8 @@ def prepare(
         user_key=0,
         encoding=stored_as,
         value=value,
-        must_change=must_change and encoding in PLAIN,
+        # A hash too: whoever can send one can have made it of a password she knows.
+        must_change=act.caller.kind not in (Kind.APPLICATION, Kind.OPERATOR),
         changed_at=act.now,
     )
 
@@ -92,13 +102,16 @@ def change_own(house: House, act: Act, current: str, new: str) -> PasswordSet:
     Her other sessions end, unless the organization keeps them; the one in use gets a new secret.
 
     Raises:
+        NotSignedIn: nobody is calling, or no longer.
         WrongCredentials, TooManyFailures: the current password is wrong, or failed too often.
         BadInput: the new one is no good.
     """
     caller = act.caller
+    if caller.kind is Kind.NOBODY:
+        raise NotSignedIn(reason=caller.dead_reason)
     if caller.kind is not Kind.USER:
         raise NotAllowed
-    confirm(house, act, current)
+    proven = confirm(house, act, current)
     check_policy(
         new,
         words=(caller.name, caller.organization, current),
@@ -110,17 +123,20 @@ def change_own(house: House, act: Act, current: str, new: str) -> PasswordSet:
         value=house.passwords.hash(new),
         changed_at=act.now,
     )
-    return house.database.write(store, act, caller.organization, caller.name, credential)
+    return house.database.write(_store_own, act, credential, proven)
 
 
-def confirm(house: House, act: Act, password: str) -> None:
+def confirm(house: House, act: Act, password: str) -> Credential:
     """Compare a signed-in user's password again, with the same delays as at sign-in.
+
+    Returns:
+        The credential that it was compared with.
 
     Raises:
         WrongCredentials, TooManyFailures, Overloaded: as `sign_in.sign_in`.
     """
     caller = act.caller
-    sign_in.authenticate(
+    found = sign_in.authenticate(
         house,
         act,
         sign_in.Attempt(
@@ -131,6 +147,9 @@ def confirm(house: House, act: Act, password: str) -> None:
             device=Device(),
         ),
     )
+    if found.credential is None:  # authenticate() has refused this
+        raise WrongCredentials
+    return found.credential
 
 
 def set_for(house: House, act: Act, organization: str, name: str, new: str) -> PasswordSet:
@@ -140,15 +159,16 @@ def set_for(house: House, act: Act, organization: str, name: str, new: str) -> P
     answers for how it reaches its owner.
 
     Raises:
-        NotAllowed, NotSignedIn: the caller does not administer the organization.
+        NotAllowed, NotSignedIn: the caller does not administer the organization, or is the user.
         NotFound: there is no such user.
+        ReauthenticationNeeded: the caller's authentication is too old.
         BadInput: it is easy to guess.
     """
-    require_administrator(act.caller, organization)
     credential = prepare(house, act, organization, name, new)
     return house.database.write(store, act, organization, name, credential)
 
 
+@rechecked
 def store(
     tx: Transaction, act: Act, organization: str, name: str, credential: Credential
 ) -> PasswordSet:
@@ -163,33 +183,41 @@ def store(
 
     Raises:
         NotFound: there is no such user, or none that the caller may change.
-        WrongCredentials: the caller's own account was disabled meanwhile.
+        NotAllowed: it is the caller's own, which needs the current one (`change_own`).
+        ReauthenticationNeeded: the caller's authentication is too old.
     """
     user = users.get(tx, organization, name, lock=True)
-    own = user is not None and act.caller.user_key == user.key
-    if user is None or not (own or may_administer(act.caller, organization)):
+    if user is None or not may_administer(act.caller, organization):
         raise NotFound(f"There is no user {organization}/{name}.")
-    if user.disabled and own:
-        raise WrongCredentials(detail="disabled while the password was hashed")
-    users.put_credential(
-        tx,
-        msgspec.structs.replace(
-            credential, user_key=user.key, must_change=credential.must_change and not own
-        ),
-    )
-    _audit(tx, act, user)
-    owner = organizations.get(tx, organization)
-    ended = Ended()
-    if owner is None or not owner.keep_sessions_on_password_change:
-        ended = end.end_of_user(
-            tx,
-            act,
-            user,
-            EndReason.CREDENTIAL_CHANGED,
-            but=act.caller.session_id if own else None,
-        )
-    secret = _renew(tx, act) if own and act.caller.session_id is not None else None
+    if user.key == act.caller.user_key:
+        raise NotAllowed("To change your own password, enter the one you have.")
+    require_fresh(act.caller, act.now, within=act.fresh_within)
+    return PasswordSet(ended=_put(tx, act, user, credential))
+
+
+@rechecked
+def _store_own(
+    tx: Transaction, act: Act, credential: Credential, proven: Credential
+) -> PasswordSet:
+    """Write the caller's new password, unless another one was set since hers was compared."""
+    user = users.by_key(tx, act.caller.user_key or 0, lock=True)
+    now = users.credential_of(tx, user.key) if user is not None else None
+    if user is None or now is None or now.changed_at != proven.changed_at:
+        raise WrongCredentials(detail="the password changed while it was compared")
+    ended = _put(tx, act, user, credential)
+    secret = _renew(tx, act) if act.caller.session_id is not None else None
     return PasswordSet(ended=ended, secret=secret)
+
+
+def _put(tx: Transaction, act: Act, user: User, credential: Credential) -> Ended:
+    """Write a password; but for the caller's own session, what knew the old one ends (W13)."""
+    users.put_credential(tx, msgspec.structs.replace(credential, user_key=user.key))
+    _audit(tx, act, user)
+    owner = organizations.get(tx, user.organization)
+    if owner is not None and owner.keep_sessions_on_password_change:
+        return Ended()
+    own = act.caller.session_id if act.caller.user_key == user.key else None
+    return end.end_access_of_user(tx, act, user, EndReason.CREDENTIAL_CHANGED, but=own)
 
 
 def _renew(tx: Transaction, act: Act) -> str:

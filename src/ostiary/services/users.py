@@ -12,9 +12,9 @@ from ostiary.domain.access import (
     may_touch_user,
     reach_of,
     require_administrator,
+    require_fresh,
 )
 from ostiary.domain.accounts import (
-    BUILT_IN,
     Credential,
     User,
     checked_name,
@@ -23,7 +23,6 @@ from ostiary.domain.accounts import (
 from ostiary.domain.errors import (
     AlreadyExists,
     BadInput,
-    NotAllowed,
     NotFound,
     NotSignedIn,
     Protected,
@@ -38,11 +37,11 @@ from ostiary.services import end, extras
 from ostiary.services.house import Act
 from ostiary.services.pages import paged
 from ostiary.services.standing import rechecked
+from ostiary.services.user_rules import decisive, is_built_in, protect, refuse_own
 from ostiary.storage import (
     audit,
     changes,
     devices,
-    grants,
     organizations,
     records,
     sessions,
@@ -54,8 +53,6 @@ from ostiary.storage.database import Transaction
 
 UNSET = msgspec.UNSET
 Unset = msgspec.UnsetType
-
-BUILT_IN_ADMIN = "admin"
 
 _SEALED_NOTHING = 31
 """Bytes of a sealed ``{}``; decrypting it at each check would tell nothing."""
@@ -105,6 +102,11 @@ def find_user(
     phone: str | None = None,
 ) -> User | None:
     """The first user with all of these whom the caller administers, or is; None: nobody."""
+    if not act.caller.is_global:
+        # Else somebody of another organization could stand in front of the one who is meant.
+        if organization not in (None, act.caller.organization):
+            return None
+        organization = act.caller.organization
     found = users.find(tx, organization_name=organization, id=user_id, email=email, phone=phone)
     if found is None or not may_touch_user(act.caller, found.organization, found.name):
         return None
@@ -218,13 +220,13 @@ def add_user(
     """
     require_administrator(act.caller, organization)
     checked_name("name", name)
-    owner = organizations.get(tx, organization)
+    owner = organizations.get(tx, organization, lock=True)
     if owner is None:
         raise NotFound(f"There is no organization {organization}.")
     if users.get(tx, organization, name) is not None:
         raise AlreadyExists(f"There is a user {organization}/{name} already.", field="name")
     subject = checked_name("id", user_id) if user_id else new_identifier()
-    if users.find(tx, id=subject) is not None:
+    if users.was_given(tx, subject):
         raise AlreadyExists("This id is taken.", field="id")
     item = User(
         key=0,
@@ -260,17 +262,23 @@ def update_user(
         NotFound: there is none, or the caller may not know.
         NotAllowed: the caller is the user, and this is for administrators (contract 4.1).
         AlreadyExists: the new name or mail address is taken.
-        Protected: the built-in administrator would be renamed or disabled.
+        Protected: the built-in administrator would be renamed or disabled, or the caller disabled.
+        ReauthenticationNeeded: the caller's authentication is too old for what changes.
         BadInput: a value cannot be used.
     """
     get_user(tx, act, organization, name)
     old = users.get(tx, organization, name, lock=True)
     if old is None:
         raise NotFound(f"There is no user {organization}/{name}.")
+    wanted = _wanted(change)
     if not may_administer(act.caller, organization):
-        _refuse_own(old, change)
+        kept = extra_of(vault, old)
+        extra = change.extra if isinstance(change.extra, dict) else kept
+        refuse_own(old, wanted, kept=kept, extra=extra)
+    elif decisive(old, wanted):
+        require_fresh(act.caller, act.now, within=act.fresh_within)
     new = _changed(tx, act, vault, old, change)
-    _protect(old, new)
+    protect(act.caller, old, new)
     users.put(tx, new)
     if new.name != old.name:
         sessions.rename_user(tx, old.organization_key, old.key, new.name)
@@ -281,8 +289,7 @@ def update_user(
     ended = Ended()
     if new.disabled and not old.disabled:
         _audit(tx, act, Event.USER_DISABLED, new, {})
-        grants.end_of_user(tx, old.key, reason=EndReason.USER_DISABLED, now=act.now)
-        ended = end.end_of_user(tx, act, new, EndReason.USER_DISABLED)
+        ended = end.end_access_of_user(tx, act, new, EndReason.USER_DISABLED)
     elif old.disabled and not new.disabled:
         _audit(tx, act, Event.USER_ENABLED, new, {})
     return Written(user=_required(tx, old.key), ended=ended)
@@ -296,17 +303,18 @@ def delete_user(tx: Transaction, act: Act, organization: str, name: str) -> Ende
         NotFound: there is none, or the caller may not know.
         NotAllowed, NotSignedIn: the caller does not administer the organization.
         Protected: it is the built-in administrator, or the caller's own account.
+        ReauthenticationNeeded: the caller's authentication is too old.
     """
     require_administrator(act.caller, organization)
+    require_fresh(act.caller, act.now, within=act.fresh_within)
     found = users.get(tx, organization, name, lock=True)
     if found is None:
         raise NotFound(f"There is no user {organization}/{name}.")
-    if (organization, name) == (BUILT_IN, BUILT_IN_ADMIN):
+    if is_built_in(found):
         raise Protected("The built-in administrator cannot be deleted.")
     if act.caller.user_key == found.key:
         raise Protected("You cannot delete your own account.")
-    grants.end_of_user(tx, found.key, reason=EndReason.USER_DELETED, now=act.now)
-    ended = end.end_of_user(tx, act, found, EndReason.USER_DELETED)
+    ended = end.end_access_of_user(tx, act, found, EndReason.USER_DELETED)
     stand_in = f"deleted-{found.key}"
     changes.append(tx, Change.USER, act.now, [_subject(found)])
     devices.forget_user(tx, found.key)
@@ -360,29 +368,19 @@ def _changed(tx: Transaction, act: Act, vault: Vault, item: User, change: UserCh
         taken = users.find(tx, organization_name=item.organization, email=change.email)
         if taken is not None:
             raise AlreadyExists("This mail address belongs to another user.", field="email")
-    values = {
-        name: value
-        for name in change.__struct_fields__
-        if name != "extra" and (value := getattr(change, name)) is not UNSET
-    }
+    values = _wanted(change)
     if isinstance(change.extra, dict):
         values["sealed_extra"] = extras.seal(vault, _context(item.id), change.extra)
     return msgspec.structs.replace(item, updated_at=act.now, **values)
 
 
-def _refuse_own(old: User, change: UserChange) -> None:
-    """What users may not change of themselves (contract 4.1, ASVS 7.5.1)."""
-    for field in ("name", "email", "phone", "is_admin", "disabled"):
-        value = getattr(change, field)
-        if value is not UNSET and value != getattr(old, field):
-            raise NotAllowed(f"Only an administrator can change {field}.")
-
-
-def _protect(old: User, new: User) -> None:
-    if (old.organization, old.name) == (BUILT_IN, BUILT_IN_ADMIN) and (
-        new.name != old.name or new.disabled
-    ):
-        raise Protected("The built-in administrator cannot be renamed or disabled.")
+def _wanted(change: UserChange) -> dict[str, Any]:
+    """The columns that are set."""
+    return {
+        name: value
+        for name in change.__struct_fields__
+        if name != "extra" and (value := getattr(change, name)) is not UNSET
+    }
 
 
 def _subject(item: User) -> dict[str, int]:

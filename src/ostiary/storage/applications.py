@@ -62,9 +62,18 @@ def _columns(item: Application) -> dict[str, Any]:
     }
 
 
-def get(tx: Transaction, name: str) -> Application | None:
-    """The application of this name; names are unique over all organizations."""
-    row = tx.row(_undeleted.where(application.c.name == name))
+def get(tx: Transaction, name: str, *, lock: bool = False) -> Application | None:
+    """The application of this name; names are unique over all organizations.
+
+    Args:
+        tx: the transaction.
+        name: its name.
+        lock: hold the row until the commit: whoever changes or deletes it.
+    """
+    query = _undeleted.where(application.c.name == name)
+    if lock and tx.is_postgresql:
+        query = query.with_for_update(of=application, key_share=True)
+    row = tx.row(query)
     return None if row is None else _to_application(row)
 
 
@@ -80,6 +89,43 @@ def every(tx: Transaction, *, organization_name: str | None = None) -> list[Appl
     if organization_name is not None:
         query = query.where(organization.c.name == organization_name)
     return [_to_application(row) for row in tx.rows(query)]
+
+
+def page(
+    tx: Transaction,
+    *,
+    organization_name: str | None = None,
+    text: str = "",
+    after: Position | None = None,
+    limit: int,
+) -> list[Application]:
+    """Applications by name, beyond a position, whose names or client id hold every word."""
+    backwards = after is not None and after.backwards
+    query = _matching(organization_name, text).limit(limit)
+    if after is not None:
+        key = application.c.name
+        query = query.where(key < after.name if backwards else key > after.name)
+    order = application.c.name.desc() if backwards else application.c.name.asc()
+    found = [_to_application(row) for row in tx.rows(query.order_by(order))]
+    return found[::-1] if backwards else found
+
+
+def count(
+    tx: Transaction, *, organization_name: str | None = None, text: str = "", up_to: int
+) -> int:
+    """How many applications there are, counted no further than ``up_to``."""
+    some = _matching(organization_name, text).with_only_columns(application.c.key).limit(up_to)
+    return tx.number(select(func.count()).select_from(some.subquery()))
+
+
+def _matching(organization_name: str | None, text: str) -> Select[Any]:
+    query = _undeleted
+    if organization_name is not None:
+        query = query.where(organization.c.name == organization_name)
+    columns = (application.c.name, application.c.display_name, application.c.client_id)
+    for word in text.split():
+        query = query.where(or_(*(c.icontains(word, autoescape=True) for c in columns)))
+    return query
 
 
 def add(tx: Transaction, item: Application) -> int:

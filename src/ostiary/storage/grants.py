@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from ostiary.domain.session import SPARES_OFFLINE_GRANTS, EndReason
 from ostiary.storage.database import Transaction
@@ -25,6 +25,26 @@ def end_of_sessions(
     mine = grant.c.session_id.in_(session_ids) & grant.c.ended_at.is_(None)
     if reason in SPARES_OFFLINE_GRANTS:
         mine &= grant.c.offline.is_(False)
+    return _end(tx, mine, reason=reason, now=now)
+
+
+def end_of_user(
+    tx: Transaction, user_key: int, *, reason: EndReason, now: datetime, but: str | None = None
+) -> datetime | None:
+    """End every grant of a user, offline ones included, but those of the session ``but``.
+
+    Returns:
+        As `end_of_sessions`.
+    """
+    mine = (grant.c.user_key == user_key) & grant.c.ended_at.is_(None)
+    if but is not None:
+        mine &= grant.c.session_id.is_distinct_from(but)
+    return _end(tx, mine, reason=reason, now=now)
+
+
+def _end(
+    tx: Transaction, mine: ColumnElement[bool], *, reason: EndReason, now: datetime
+) -> datetime | None:
     row = tx.row(
         select(func.max(token.c.expires_at, type_=Instant).label("last"))
         .select_from(token.join(grant, grant.c.id == token.c.grant_id))
@@ -32,12 +52,3 @@ def end_of_sessions(
     )
     tx.execute(update(grant).where(mine).values(ended_at=now, ended_reason=reason.value))
     return None if row is None else row.last
-
-
-def end_of_user(tx: Transaction, user_key: int, *, reason: EndReason, now: datetime) -> None:
-    """End every grant of a user, offline ones included."""
-    tx.execute(
-        update(grant)
-        .where(grant.c.user_key == user_key, grant.c.ended_at.is_(None))
-        .values(ended_at=now, ended_reason=reason.value)
-    )

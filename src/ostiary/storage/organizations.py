@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, Select, func, insert, or_, select, update
 
 from ostiary.domain.accounts import Organization
 from ostiary.domain.lifetime import Overrides
+from ostiary.domain.search import Position
 from ostiary.storage.database import Transaction
 from ostiary.storage.tables import application, organization, user
 
@@ -57,9 +58,18 @@ def _columns(item: Organization) -> dict[str, Any]:
 _undeleted = select(organization).where(organization.c.deleted_at.is_(None))
 
 
-def get(tx: Transaction, name: str) -> Organization | None:
-    """The organization of this name."""
-    row = tx.row(_undeleted.where(organization.c.name == name))
+def get(tx: Transaction, name: str, *, lock: bool = False) -> Organization | None:
+    """The organization of this name.
+
+    Args:
+        tx: the transaction.
+        name: its name.
+        lock: hold the row until the commit: whoever changes or deletes it, or adds to it.
+    """
+    query = _undeleted.where(organization.c.name == name)
+    if lock and tx.is_postgresql:
+        query = query.with_for_update(key_share=True)
+    row = tx.row(query)
     return None if row is None else _to_organization(row)
 
 
@@ -69,6 +79,41 @@ def every(tx: Transaction, *, name: str | None = None) -> list[Organization]:
     if name is not None:
         query = query.where(organization.c.name == name)
     return [_to_organization(row) for row in tx.rows(query)]
+
+
+def page(
+    tx: Transaction,
+    *,
+    name: str | None = None,
+    text: str = "",
+    after: Position | None = None,
+    limit: int,
+) -> list[Organization]:
+    """Organizations by name, beyond a position, whose names hold every word of a text."""
+    backwards = after is not None and after.backwards
+    query = _matching(name, text).limit(limit)
+    if after is not None:
+        key = organization.c.name
+        query = query.where(key < after.name if backwards else key > after.name)
+    order = organization.c.name.desc() if backwards else organization.c.name.asc()
+    found = [_to_organization(row) for row in tx.rows(query.order_by(order))]
+    return found[::-1] if backwards else found
+
+
+def count(tx: Transaction, *, name: str | None = None, text: str = "", up_to: int) -> int:
+    """How many organizations there are, counted no further than ``up_to``."""
+    some = _matching(name, text).with_only_columns(organization.c.key).limit(up_to)
+    return tx.number(select(func.count()).select_from(some.subquery()))
+
+
+def _matching(name: str | None, text: str) -> Select[Any]:
+    query = _undeleted
+    if name is not None:
+        query = query.where(organization.c.name == name)
+    columns = (organization.c.name, organization.c.display_name)
+    for word in text.split():
+        query = query.where(or_(*(c.icontains(word, autoescape=True) for c in columns)))
+    return query
 
 
 def add(tx: Transaction, item: Organization) -> int:

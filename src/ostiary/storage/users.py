@@ -121,6 +121,11 @@ def find(
     return _one(tx, query, lock=False)
 
 
+def was_given(tx: Transaction, subject: str) -> bool:
+    """Whether anybody has, or ever had, this ``id``: a subject is never given twice."""
+    return tx.row(select(user.c.key).where(user.c.id == subject)) is not None
+
+
 def _one(tx: Transaction, query: Select[Any], *, lock: bool) -> User | None:
     if lock and tx.is_postgresql:
         query = query.with_for_update(of=user, key_share=True)
