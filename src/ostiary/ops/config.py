@@ -84,6 +84,12 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     format: Annotated[str, Choice(("auto", "json", "text"))] = "auto"
 
 
+class Metrics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may read ``/metrics``: whoever sends ``token`` as a bearer; empty: this machine only."""
+
+    token: Annotated[str, Text(secret=True)] = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything, in force. All durations are whole seconds."""
 
@@ -94,6 +100,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     sign_in: SignIn = SignIn()
     places: PlacesFiles = PlacesFiles()
     log: Log = Log()
+    metrics: Metrics = Metrics()
 
 
 def policy_of(config: Config) -> Policy:

@@ -69,6 +69,11 @@ def count(
     return tx.number(select(func.count()).select_from(some))
 
 
+def count_unended(tx: Transaction) -> int:
+    """How many sessions nobody has ended, in the whole installation: one walk over an index."""
+    return tx.number(select(func.count()).where(session.c.ended_at.is_(None)))
+
+
 def ids(
     tx: Transaction,
     chosen: SessionFilter,
