@@ -6,9 +6,10 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, Select, func, insert, or_, select, update
 
 from ostiary.domain.accounts import Application
+from ostiary.domain.search import Position
 from ostiary.storage.database import Transaction
 from ostiary.storage.organizations import lifetime_columns, to_overrides
 from ostiary.storage.tables import application, organization
