@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from pathlib import Path
 
 from alembic import command
@@ -47,22 +48,48 @@ def open_database(url: str, *, threads: int = 8, create: bool = True) -> Databas
     return store
 
 
-def _migrate(tx: Transaction, *, create: bool) -> None:
-    if tx.is_postgresql:
-        tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
-    config = _config(tx.connection)
-    scripts = ScriptDirectory.from_config(config)
+class Condition(enum.StrEnum):
+    """What a store holds, seen from this version."""
+
+    NEW = "new"
+    """Nothing yet."""
+
+    CURRENT = "current"
+    """This version's tables."""
+
+    OLDER = "older"
+    """An earlier version's; opening it brings them to this one."""
+
+
+def condition_of(tx: Transaction) -> Condition:
+    """What the store holds.
+
+    Raises:
+        Misconfigured: a newer version has written it.
+    """
+    scripts = ScriptDirectory.from_config(_config(tx.connection))
     found = MigrationContext.configure(tx.connection).get_current_revision()
+    if found is None:
+        return Condition.NEW
     if found == scripts.get_current_head():
-        return
-    if found is None and not create:
-        raise NotFound("There is nothing in this database yet.")
-    if found is not None and found not in {s.revision for s in scripts.walk_revisions()}:
+        return Condition.CURRENT
+    if found not in {s.revision for s in scripts.walk_revisions()}:
         raise Misconfigured(
             f"This data was written by a newer version of Ostiary (schema {found}). "
             "Start that version, or restore a backup from before the upgrade."
         )
-    command.upgrade(config, "head")
+    return Condition.OLDER
+
+
+def _migrate(tx: Transaction, *, create: bool) -> None:
+    if tx.is_postgresql:
+        tx.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+    condition = condition_of(tx)
+    if condition is Condition.CURRENT:
+        return
+    if condition is Condition.NEW and not create:
+        raise NotFound("There is nothing in this database yet.")
+    command.upgrade(_config(tx.connection), "head")
 
 
 def _config(connection: Connection) -> Config:
