@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ostiary.domain.errors import Misconfigured, Overloaded, Unavailable
 from ostiary.storage.urls import parse_url
+from ostiary.storage.values import refuse_unstorable
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -34,8 +36,12 @@ RecordKey = tuple[str, str, str]
 """``(owner, name, application)`` of a Casdoor record."""
 
 _RETRIES = 5
-_RETRY_STATES = frozenset({"40001", "40P01"})
-"""PostgreSQL: serialization failure and deadlock; nothing was done, and it may be repeated."""
+_RETRY_STATES = frozenset({"40001", "40P01", "23505"})
+"""PostgreSQL: serialization failure, deadlock, and a name that two gave at the same moment. Nothing
+was done, and it may be repeated; the second look finds the name taken, and says so."""
+
+_READ_ONLY = "25006"
+"""PostgreSQL: a standby, or a primary that an operator has set to read only."""
 
 _WRITE = "ostiary_write"
 
@@ -97,6 +103,8 @@ class Database:
         # here instead of polling there.
         self._writing = threading.Lock() if engine.dialect.name == "sqlite" else None
         self._kept = threading.local()
+        # Weakly, so that what a thread kept goes back to the pool when the thread has gone.
+        self._every_kept: weakref.WeakSet[Connection] = weakref.WeakSet()
         self.after_commit: Callable[[Transaction], None] | None = None
         """Told of each transaction that was committed; it must not raise, and returns at once."""
 
@@ -115,6 +123,7 @@ class Database:
 
         Raises:
             Unavailable: the store cannot answer.
+            BadInput: a value cannot be looked up.
         """
         try:
             with self.engine.connect() as connection:
@@ -132,11 +141,12 @@ class Database:
     ) -> R:
         """Run a verb in a writing transaction and commit it; on any exception nothing is kept.
 
-        The verb may run more than once (PostgreSQL resolves deadlocks by undoing one side), so it
-        must touch nothing but its transaction.
+        The verb may run more than once (see `_RETRY_STATES`), so it must touch nothing but its
+        transaction.
 
         Raises:
             Unavailable: the store cannot answer, or has no room; nothing was changed.
+            BadInput: a value cannot be stored.
         """
         for attempt in range(_RETRIES):
             try:
@@ -213,16 +223,20 @@ class Database:
     def _keep_one(self) -> Connection:
         connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._kept.connection = connection
+        self._every_kept.add(connection)
         return connection
 
     def close(self) -> None:
         """Give every connection back."""
+        for connection in list(self._every_kept):
+            connection.close()
         self.engine.dispose()
 
 
 def _as_unavailable(error: DBAPIError) -> Exception:
     """What only the operator can mend becomes `Unavailable`; a bug of ours stays what it is."""
-    if isinstance(error, OperationalError) or error.connection_invalidated:
+    read_only = getattr(error.orig, "sqlstate", None) == _READ_ONLY
+    if isinstance(error, OperationalError) or error.connection_invalidated or read_only:
         return Unavailable(str(error.orig))
     return error
 
@@ -243,8 +257,11 @@ def create(
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return Database(_sqlite(parsed, threads, create_file=create_file), before_commit)
-    return Database(_postgresql(parsed, threads), before_commit)
+        engine = _sqlite(parsed, threads, create_file=create_file)
+    else:
+        engine = _postgresql(parsed, threads)
+    event.listen(engine, "before_cursor_execute", refuse_unstorable)
+    return Database(engine, before_commit)
 
 
 def _sqlite(url: URL, threads: int, *, create_file: bool) -> Engine:

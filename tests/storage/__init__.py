@@ -1,0 +1,1 @@
+"""Tests of the storage: one contract, which both databases keep."""
