@@ -81,7 +81,7 @@ def _counters() -> Iterator[_Counters]:
         ),
         (
             "ostiary_job_runs",
-            "Runs of jobs that had something to do.",
+            "Runs of jobs.",
             ("job", "outcome"),
             [(job, outcome) for job in JOBS for outcome in OUTCOMES],
         ),

@@ -74,6 +74,11 @@ def unfinished(tx: Transaction) -> list[CutOff]:
     return found
 
 
+def any_unfinished(tx: Transaction) -> bool:
+    """Whether a cut-off still has rows to settle."""
+    return tx.row(select(cut_off.c.id).where(cut_off.c.finished_at.is_(None)).limit(1)) is not None
+
+
 def settled(tx: Transaction, cut_off_id: int, count: int, *, finished_at: datetime | None) -> None:
     """Count rows that were settled, and say when the last one was."""
     tx.execute(

@@ -27,6 +27,14 @@ class JobRow(msgspec.Struct, frozen=True, kw_only=True):
     last_outcome: str
 
 
+def is_free(tx: Transaction, name: str, now: datetime) -> bool:
+    """Whether a job is due and nobody holds it, so that trying to `claim` it is worth a write."""
+    row = tx.row(select(job).where(job.c.name == name))
+    if row is None:
+        return True
+    return bool(row.due_at <= now and (row.holder == "" or row.lease_until <= now))
+
+
 def claim(tx: Transaction, name: str, holder: str, *, lease: timedelta, now: datetime) -> bool:
     """Take a job that is due and that nobody holds.
 
