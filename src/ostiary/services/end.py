@@ -20,7 +20,7 @@ from ostiary.domain.secrets import is_public_id
 from ostiary.domain.session import EndReason, Session, reason_dead
 from ostiary.services.ending import end_sessions, together
 from ostiary.services.house import Act, House
-from ostiary.services.see import Seen, within_reach
+from ostiary.services.see import Seen, some_sessions, within_reach
 from ostiary.services.standing import as_of_now, rechecked
 from ostiary.storage import grants, session_pages, sessions, users
 from ostiary.storage.database import Transaction
@@ -53,6 +53,28 @@ def end_mine(tx: Transaction, act: Act, session_id: str) -> Ended:
     session = _touchable(tx, act, session_id)
     if session.user_key != act.caller.user_key:
         raise NotFound(detail=f"{session_id} belongs to somebody else")
+    return _end_one(tx, act, session)
+
+
+@rechecked
+def ensure_ended(tx: Transaction, act: Act, session_id: str, *, own: bool = False) -> Ended:
+    """End one session, for programs that may ask twice: one that has ended already is no error.
+
+    Args:
+        tx: the transaction.
+        act: who ends it.
+        session_id: its public id.
+        own: whether it has to be the caller's own.
+
+    Raises:
+        NotFound: there is none, or the caller may not know of it.
+        NotSignedIn, CurrentSession, ReauthenticationNeeded: as `end_one`.
+    """
+    session = _known(tx, act, session_id)
+    if own and session.user_key != act.caller.user_key:
+        raise NotFound(detail=f"{session_id} belongs to somebody else")
+    if reason_dead(session, act.now) is not None:
+        return Ended()
     return _end_one(tx, act, session)
 
 
@@ -157,6 +179,16 @@ def preview_selected(chosen: Sequence[Seen]) -> Preview:
     )
 
 
+def preview_of(tx: Transaction, act: Act, ids: Sequence[str]) -> Preview:
+    """Count what `end_selected` would end.
+
+    Raises:
+        CurrentSession: the caller's own session is among them.
+    """
+    _refuse_current(act.caller, ids)
+    return preview_selected(some_sessions(tx, act, ids))
+
+
 def preview_matching(tx: Transaction, act: Act, chosen: SessionFilter) -> Preview:
     """Count what `end_matching` would end; the caller's own session in use is never part of it.
 
@@ -235,11 +267,17 @@ def _end_batch(tx: Transaction, act: Act, chosen: SessionFilter) -> tuple[Ended,
 
 def _touchable(tx: Transaction, act: Act, session_id: str) -> Session:
     """A live session that the caller may touch; every other one is the same "not found"."""
+    session = _known(tx, act, session_id)
+    if reason_dead(session, act.now) is not None:
+        raise NotFound("This session has ended already.")
+    return session
+
+
+def _known(tx: Transaction, act: Act, session_id: str) -> Session:
+    """A session that the caller may touch, dead or alive, held until the commit."""
     session = sessions.by_id(tx, session_id, lock=True) if is_public_id(session_id) else None
     if session is None or not may_touch_user(act.caller, session.organization, session.user):
         raise NotFound(detail=f"{act.caller.actor} asked for session {session_id!r}")
-    if reason_dead(session, act.now) is not None:
-        raise NotFound("This session has ended already.")
     return session
 
 
