@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ostiary.domain.errors import Misconfigured, Overloaded, Unavailable
+from ostiary.storage.fair_lock import FairLock
 from ostiary.storage.urls import parse_url
 from ostiary.storage.values import refuse_unstorable
 
@@ -99,9 +100,7 @@ class Database:
         """Use `open_database` instead."""
         self.engine = engine
         self._before_commit = before_commit
-        # One writer of this process at a time asks SQLite for its lock, so that threads queue
-        # here instead of polling there.
-        self._writing = threading.Lock() if engine.dialect.name == "sqlite" else None
+        self._queue = _queue_of(engine)
         self._kept = threading.local()
         # Weakly, so that what a thread kept goes back to the pool when the thread has gone.
         self._every_kept: weakref.WeakSet[Connection] = weakref.WeakSet()
@@ -165,9 +164,9 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> R:
-        if self._writing is None:
+        if self._queue is None:
             return self._transact(verb, *args, **kwargs)
-        with self._writing:
+        with self._queue.turn():
             return self._transact(verb, *args, **kwargs)
 
     def _transact(
@@ -231,6 +230,18 @@ class Database:
         for connection in list(self._every_kept):
             connection.close()
         self.engine.dispose()
+        if self._queue is not None:
+            self._queue.close()
+
+
+def _queue_of(engine: Engine) -> FairLock | None:
+    """Where writers of SQLite queue, the command line's too; PostgreSQL lets many write at once."""
+    if engine.dialect.name != "sqlite":
+        return None
+    try:
+        return FairLock(Path(f"{engine.url.database}-queue"))
+    except OSError:
+        return None  # nobody can write there, and SQLite will say so
 
 
 def _as_unavailable(error: DBAPIError) -> Exception:
