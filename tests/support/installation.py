@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,7 @@ class Installation:
             policy=self.policy,
             clock=self.clock,
         )
-        front = Front(public_url=public_url, trusted=parse_networks(list(trusted)))
-        self.app: Litestar = create_app(self.house, front)
+        self._front = Front(public_url=public_url, trusted=parse_networks(list(trusted)))
         self.database.write(setup.prepare_store, self.act(), self.house.vault)
         self.client_id = self.client_secret = ""
         if install:
@@ -91,6 +91,11 @@ class Installation:
             assert installed is not None
             self.client_id = installed.application.client_id
             self.client_secret = installed.client_secret
+
+    @cached_property
+    def app(self) -> Litestar:
+        """The real application; made when first asked for, since tests of services need none."""
+        return create_app(self.house, self._front)
 
     def close(self) -> None:
         """Give everything back."""

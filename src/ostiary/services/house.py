@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -14,6 +14,7 @@ from ostiary.gateways.keys import Vault
 from ostiary.gateways.passwords import Passwords
 from ostiary.gateways.visitors import Places
 from ostiary.services.activity import Activity
+from ostiary.services.turns import Turns
 from ostiary.storage.database import Database
 
 
@@ -42,6 +43,7 @@ class House:
     activity: Activity
     policy: Policy
     clock: Callable[[], datetime]
+    turns: Turns = field(default_factory=Turns)
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):

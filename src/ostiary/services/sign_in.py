@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ostiary.domain.access import require_user
+from ostiary.domain.access import require_user, user_caller
 from ostiary.domain.accounts import (
     BUILT_IN_APPLICATION,
     Application,
@@ -25,7 +25,8 @@ from ostiary.domain.session import Device, EndReason, Session, reason_dead
 from ostiary.gateways.encodings import StoredPassword
 from ostiary.gateways.passwords import check_policy
 from ostiary.services import starting, throttling
-from ostiary.services.ending import end_sessions
+from ostiary.services.end import end_access_of_user
+from ostiary.services.ending import together
 from ostiary.services.house import Act, House
 from ostiary.storage import (
     applications,
@@ -194,27 +195,25 @@ def authenticate(house: House, act: Act, attempt: Attempt) -> Authenticated:
     Raises:
         WrongCredentials, TooManyFailures, Overloaded: as `sign_in`.
     """
-    found = house.database.read(_find, house, act, attempt)
-    verdict = house.passwords.verify(attempt.password, found.stored)
-    why = _refusal(found, right=verdict.right)
-    if why:
-        house.database.write(_refuse, house, act, found, why)
-        raise WrongCredentials(detail=why)
+    typed = throttling.attempt(house.vault, attempt.organization, attempt.login, act.address)
+    with house.turns.take(typed.pair):
+        found = house.database.read(_find, house, act, attempt)
+        verdict = house.passwords.verify(attempt.password, found.stored)
+        why = _refusal(found, right=verdict.right)
+        if why:
+            house.database.write(_refuse, house, act, found, why)
+            raise WrongCredentials(detail=why)
     return Authenticated(**msgspec.structs.asdict(found), stale=verdict.rehash)
 
 
 def _find(tx: Transaction, house: House, act: Act, attempt: Attempt) -> _Found:
     user = users.by_login(tx, attempt.organization, attempt.login)
-    device_key = _device_key(tx, attempt)
-    trusted = (
-        user is not None and device_key is not None and devices.knows(tx, device_key, user.key)
-    )
     counted = throttling.attempt(
         house.vault,
         attempt.organization,
         user.name if user is not None else attempt.login,
         act.address,
-        trusted=trusted,
+        device=_trusted_device(tx, act, attempt, user),
     )
     throttling.require_patience(tx, counted, act.now)
     return _Found(
@@ -226,10 +225,16 @@ def _find(tx: Transaction, house: House, act: Act, attempt: Attempt) -> _Found:
     )
 
 
-def _device_key(tx: Transaction, attempt: Attempt) -> int | None:
-    if not is_secret(attempt.device_secret):
-        return None
-    return devices.by_secret(tx, digest(attempt.device_secret))
+def _trusted_device(tx: Transaction, act: Act, attempt: Attempt, user: User | None) -> int | None:
+    """The device's key where this user has signed in on it before, by its cookie or session."""
+    key = None
+    if is_secret(attempt.device_secret):
+        key = devices.by_secret(tx, digest(attempt.device_secret))
+    elif act.caller.session_id is not None:
+        session = sessions.by_id(tx, act.caller.session_id)
+        key = session.device_key if session is not None else None
+    known = user is not None and key is not None and devices.knows(tx, key, user.key)
+    return key if known else None
 
 
 def _refusal(found: _Found, *, right: bool) -> str:
@@ -305,21 +310,7 @@ def _start(
     new_value: str | None,
 ) -> SignedIn:
     """Decide again, under the user's lock, and write everything that a sign-in changes."""
-    user = users.by_key(tx, found.user.key if found.user else 0, lock=True)
-    organization = organizations.get(tx, attempt.organization)
-    application = applications.get(tx, attempt.application)
-    credential = users.credential_of(tx, user.key) if user is not None else None
-    changed = (
-        user is None
-        or user.disabled
-        or organization is None
-        or application is None
-        or credential is None
-        or found.credential is None
-        or credential.changed_at != found.credential.changed_at
-    )
-    if changed or user is None or organization is None or application is None or credential is None:
-        raise WrongCredentials(detail="the account changed while the password was compared")
+    user, organization, application, credential = _still(tx, attempt, found)
     if new_value is not None:
         _store(tx, act, user, credential, new_value)
     throttling.succeeded(tx, found.attempt)
@@ -342,8 +333,11 @@ def _start(
     )
     ended = started.ended
     if credential.must_change and not organization.keep_sessions_on_password_change:
-        others = starting.others_of(tx, user, started.session.id)
-        end_sessions(tx, act, others, EndReason.CREDENTIAL_CHANGED)
+        mine = msgspec.structs.replace(act, caller=user_caller(user, started.session))
+        known_old = end_access_of_user(
+            tx, mine, user, EndReason.CREDENTIAL_CHANGED, but=started.session.id
+        )
+        ended = together((ended, known_old))
     return SignedIn(
         session=started.session,
         user=user,
@@ -352,6 +346,33 @@ def _start(
         reauthenticated=started.reauthenticated,
         ended=ended,
     )
+
+
+def _still(
+    tx: Transaction, attempt: Attempt, found: Authenticated
+) -> tuple[User, Organization, Application, Credential]:
+    """The rows as they are under the user's lock, if they still say what was decided by them.
+
+    Raises:
+        WrongCredentials: something changed while the password was compared.
+    """
+    user = users.by_key(tx, found.user.key if found.user is not None else 0, lock=True)
+    organization = organizations.get(tx, attempt.organization)
+    application = applications.get(tx, attempt.application)
+    credential = users.credential_of(tx, user.key) if user is not None else None
+    now = _Found(
+        organization=organization,
+        application=application,
+        user=user,
+        credential=credential,
+        attempt=found.attempt,
+    )
+    before = found.credential.changed_at if found.credential is not None else None
+    same = credential is not None and credential.changed_at == before
+    why = _refusal(now, right=same)
+    if why or user is None or organization is None or application is None or credential is None:
+        raise WrongCredentials(detail=f"while the password was compared, it became: {why}")
+    return user, organization, application, credential
 
 
 def _store(tx: Transaction, act: Act, user: User, credential: Credential, new_value: str) -> None:

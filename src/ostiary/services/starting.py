@@ -103,12 +103,6 @@ def start(tx: Transaction, house: House, act: Act, who: Arrival) -> Started:
     )
 
 
-def others_of(tx: Transaction, user: User, session_id: str) -> list[str]:
-    """The public ids of a user's other sessions."""
-    unended = sessions.unended_of_user(tx, user.organization_key, user.key)
-    return [i for i in unended if i != session_id]
-
-
 def _presented(tx: Transaction, act: Act, who: Arrival) -> Session | None:
     """The live session whose cookie came along, held until the commit."""
     if not is_secret(who.secret):
@@ -129,7 +123,7 @@ def _device(tx: Transaction, act: Act, who: Arrival) -> tuple[int, str | None]:
     A device cookie that we did not make is not adopted (REQUIREMENTS E03).
     """
     if is_secret(who.device_secret):
-        known = devices.by_secret(tx, digest(who.device_secret))
+        known = devices.by_secret(tx, digest(who.device_secret), lock=True)
         if known is not None:
             return known, None
     secret = new_secret()

@@ -8,8 +8,9 @@ Three things are counted, failures only:
 
 An attempt waits when its source or its pair is delayed. A delayed account delays only sources that
 have failed on it themselves: somebody who tries a stranger's name all night delays nobody but the
-places that the attempts come from, and the owner's first attempt is always heard. A device on which
-the account has signed in before is not held up by what others do to the account at all.
+places that the attempts come from, and the owner's first attempt is always heard. For a device on
+which the account has signed in before, the pair is the device and the account: what others do to
+the account, from the same place too, does not hold it up at all.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _SOURCE_ALLOWANCE = 4
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys under which one attempt is counted; ``trusted``: the device knows the account."""
+    """The keys under which one attempt is counted; ``trusted``: from a device of the account's."""
 
     source: bytes
     account: bytes
@@ -45,10 +46,19 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def attempt(
-    vault: Vault, organization: str, login: str, address: str, *, trusted: bool = False
+    vault: Vault, organization: str, login: str, address: str, *, device: int | None = None
 ) -> Attempt:
-    """What an attempt is counted under: keyed hashes, so that the store names nobody."""
+    """What an attempt is counted under: keyed hashes, so that the store names nobody.
+
+    Args:
+        vault: holds the key of the hashes.
+        organization: the account's.
+        login: the account's name, as typed where nobody is known by it.
+        address: where the attempt comes from.
+        device: the key of the device, if the account has signed in on it before.
+    """
     source, account = source_of(address), f"{organization}/{login.casefold()}"
+    place = source if device is None else f"device {device}"
 
     def key(kind: str, value: str) -> bytes:
         return vault.mac("throttle", f"{kind}\x00{value}".encode()).encode()[:32]
@@ -56,8 +66,8 @@ def attempt(
     return Attempt(
         source=key("source", source),
         account=key("account", account),
-        pair=key("pair", f"{source}\x00{account}"),
-        trusted=trusted,
+        pair=key("pair", f"{place}\x00{account}"),
+        trusted=device is not None,
     )
 
 
@@ -88,27 +98,18 @@ def failed(tx: Transaction, what: Attempt, policy: Policy, now: datetime) -> int
     Returns:
         The seconds that the next attempt of this pair has to wait; 0: none.
     """
-    known = throttle.get(tx, what.keys)
+    allowances = {
+        what.source: policy.failures_before_delay * _SOURCE_ALLOWANCE,
+        what.account: policy.failures_before_delay,
+        what.pair: policy.failures_before_delay,
+    }
+    forgotten = now - timedelta(seconds=policy.forget_failures_after)
     waits = {}
-    for key, allowance in (
-        (what.source, policy.failures_before_delay * _SOURCE_ALLOWANCE),
-        (what.account, policy.failures_before_delay),
-        (what.pair, policy.failures_before_delay),
-    ):
-        before = known.get(key)
-        stale = now - timedelta(seconds=policy.forget_failures_after)
-        fresh = before is not None and before.last_failure_at > stale
-        count = (before.failures if before is not None and fresh else 0) + 1
+    for key, allowance in sorted(allowances.items()):
+        count = throttle.count(tx, key, now, forgotten=forgotten)
         waits[key] = delay_after(count, allowance, policy)
-        throttle.put(
-            tx,
-            key,
-            Failures(
-                failures=count,
-                last_failure_at=now,
-                delayed_until=now + timedelta(seconds=waits[key]),
-            ),
-        )
+        if waits[key]:
+            throttle.delay(tx, key, now + timedelta(seconds=waits[key]))
     return waits[what.pair] if what.trusted else max(waits.values())
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, update
 
 from ostiary.domain.session import Session
 from ostiary.storage.database import RecordKey, Transaction
+from ostiary.storage.pieces import pieces
 from ostiary.storage.tables import (
     application,
     client_session,
@@ -90,6 +91,7 @@ def add(
             application_key=application_key,
             sid=sid,
             created_at=now,
+            started_at=owner.created_at,
             application_epoch=application_epoch,
         )
     )
@@ -102,9 +104,7 @@ def add(
 def of_sessions(
     tx: Transaction, session_ids: Sequence[str], *, open_only: bool = True
 ) -> list[ClientSession]:
-    """The client sessions of some sessions, by session and application."""
-    if not session_ids:
-        return []
+    """The client sessions of some sessions; those of one lie together, by application."""
     told = (
         select(notice.c.state)
         .where(
@@ -130,7 +130,6 @@ def of_sessions(
             .join(organization, organization.c.key == client_session.c.organization_key)
             .join(application, application.c.key == client_session.c.application_key)
         )
-        .where(client_session.c.session_id.in_(session_ids))
         .order_by(client_session.c.session_id, application.c.name)
     )
     if open_only:
@@ -152,7 +151,8 @@ def of_sessions(
             settled_at=row.settled_at,
             notice=row.notice or "",
         )
-        for row in tx.rows(query)
+        for some in pieces(session_ids)
+        for row in tx.rows(query.where(client_session.c.session_id.in_(some)))
     ]
 
 
@@ -163,10 +163,10 @@ def end(tx: Transaction, ended: Sequence[ClientSession], now: datetime) -> None:
     """
     for settled_at in (now, None):
         sids = [c.sid for c in ended if bool(c.backchannel_logout_uri) == (settled_at is None)]
-        if sids:
+        for some in pieces(sids):
             tx.execute(
                 update(client_session)
-                .where(client_session.c.sid.in_(sids))
+                .where(client_session.c.sid.in_(some))
                 .values(ended_at=now, settled_at=settled_at)
             )
     for item in ended:

@@ -10,9 +10,17 @@ from ostiary.storage.database import Transaction
 from ostiary.storage.tables import device, device_user, session
 
 
-def by_secret(tx: Transaction, secret_hash: bytes) -> int | None:
-    """The key of the device whose cookie was presented."""
-    row = tx.row(select(device.c.key).where(device.c.secret_hash == secret_hash))
+def by_secret(tx: Transaction, secret_hash: bytes, *, lock: bool = False) -> int | None:
+    """The key of the device whose cookie was presented.
+
+    Args:
+        tx: the transaction.
+        secret_hash: the SHA-256 of its secret.
+        lock: hold the row until the commit: of two users who sign in on one device at the same
+            moment, the second one finds the session of the first.
+    """
+    query = select(device.c.key).where(device.c.secret_hash == secret_hash)
+    row = tx.row(query.with_for_update(key_share=True) if lock and tx.is_postgresql else query)
     return None if row is None else int(row.key)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func, select, update
 
 from ostiary.domain.session import SPARES_OFFLINE_GRANTS, EndReason
 from ostiary.storage.database import Transaction
+from ostiary.storage.pieces import pieces
 from ostiary.storage.tables import Instant, grant, token
 
 
@@ -20,12 +21,13 @@ def end_of_sessions(
     Returns:
         When the last access token that an application checks by itself runs out, or None.
     """
-    if not session_ids:
-        return None
-    mine = grant.c.session_id.in_(session_ids) & grant.c.ended_at.is_(None)
-    if reason in SPARES_OFFLINE_GRANTS:
-        mine &= grant.c.offline.is_(False)
-    return _end(tx, mine, reason=reason, now=now)
+    lasts = []
+    for some in pieces(session_ids):
+        mine = grant.c.session_id.in_(some) & grant.c.ended_at.is_(None)
+        if reason in SPARES_OFFLINE_GRANTS:
+            mine &= grant.c.offline.is_(False)
+        lasts.append(_end(tx, mine, reason=reason, now=now))
+    return max((last for last in lasts if last is not None), default=None)
 
 
 def end_of_user(

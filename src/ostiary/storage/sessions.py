@@ -25,6 +25,7 @@ from ostiary.domain.lifetime import check_after
 from ostiary.domain.secrets import same
 from ostiary.domain.session import Device, EndReason, Epochs, Session
 from ostiary.storage.database import Transaction
+from ostiary.storage.pieces import pieces
 from ostiary.storage.tables import (
     application,
     client_session,
@@ -229,11 +230,11 @@ def by_id(tx: Transaction, public_id: str, *, lock: bool = False) -> Session | N
 
 def by_ids(tx: Transaction, public_ids: Iterable[str], *, lock: bool = False) -> list[Session]:
     """The sessions with these public ids, dead or alive, in the order of their ids."""
-    wanted = sorted(set(public_ids))
-    if not wanted:
-        return []
-    query = rows_with_names().where(session.c.id.in_(wanted)).order_by(session.c.id)
-    return [to_session(row) for row in tx.rows(locked(tx, query) if lock else query)]
+    found: list[Session] = []
+    for some in pieces(sorted(set(public_ids))):
+        query = rows_with_names().where(session.c.id.in_(some)).order_by(session.c.id)
+        found += [to_session(row) for row in tx.rows(locked(tx, query) if lock else query)]
+    return found
 
 
 def locked(tx: Transaction, query: Select[Any], *, skip: bool = False) -> Select[Any]:
@@ -331,15 +332,16 @@ def mark_ended(
     The condition is part of the statement, so that of two that end a session at once exactly one
     learns that it did.
     """
-    if not public_ids:
-        return []
-    ended = tx.execute(
-        update(session)
-        .where(session.c.id.in_(sorted(public_ids)), session.c.ended_at.is_(None))
-        .values(ended_at=now, ended_reason=reason.value, ended_by=by)
-        .returning(session.c.id)
-    )
-    return sorted(row.id for row in ended)
+    ended: list[str] = []
+    for some in pieces(sorted(public_ids)):
+        rows = tx.execute(
+            update(session)
+            .where(session.c.id.in_(some), session.c.ended_at.is_(None))
+            .values(ended_at=now, ended_reason=reason.value, ended_by=by)
+            .returning(session.c.id)
+        )
+        ended += [row.id for row in rows]
+    return sorted(ended)
 
 
 def store_uses(tx: Transaction, uses: Iterable[tuple[str, datetime]]) -> int:

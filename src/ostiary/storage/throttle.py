@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ostiary.storage.database import Transaction
@@ -33,15 +33,34 @@ def get(tx: Transaction, keys: Sequence[bytes]) -> dict[bytes, Failures]:
     }
 
 
-def put(tx: Transaction, key: bytes, failures: Failures) -> None:
-    """Write what is known about a key."""
-    values = msgspec.structs.asdict(failures)
+def count(tx: Transaction, key: bytes, now: datetime, *, forgotten: datetime) -> int:
+    """Count one more failure, in one statement: of two at the same moment none is lost.
+
+    Args:
+        tx: the transaction.
+        key: what failed.
+        now: when.
+        forgotten: what has not failed since then begins anew.
+
+    Returns:
+        How often it failed in a row by now.
+    """
     upsert = postgresql.insert if tx.is_postgresql else sqlite.insert
-    tx.execute(
+    once_more = case((throttle.c.last_failure_at > forgotten, throttle.c.failures + 1), else_=1)
+    counted = tx.execute(
         upsert(throttle)
-        .values(key=key, **values)
-        .on_conflict_do_update(index_elements=["key"], set_=values)
+        .values(key=key, failures=1, last_failure_at=now, delayed_until=now)
+        .on_conflict_do_update(
+            index_elements=["key"], set_={"failures": once_more, "last_failure_at": now}
+        )
+        .returning(throttle.c.failures)
     )
+    return int(counted.scalar_one())
+
+
+def delay(tx: Transaction, key: bytes, until: datetime) -> None:
+    """Let a key that was counted wait."""
+    tx.execute(update(throttle).where(throttle.c.key == key).values(delayed_until=until))
 
 
 def forget(tx: Transaction, keys: Sequence[bytes]) -> None:
