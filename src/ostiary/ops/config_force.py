@@ -80,7 +80,8 @@ def _server(asked: Config) -> Iterator[str]:
         yield f"server.trusted_proxies: {error.text}"
     public = server.public_url
     if not public and host_is_good:
-        public = default_public_url(server.host, server.port)
+        # Any port will do to tell whether browsers keep cookies there.
+        public = default_public_url(server.host, server.port or _PORTS["http"])
     try:
         if public:
             checked_public_url(public)
