@@ -37,16 +37,14 @@ class Told:
 
 def _entry(session: str = "s1", *, user: int = 1, organization: int = 1, app: int = 1) -> Entry:
     return Entry(
-        session_id=session,
+        told=session.ljust(32).encode(),
         organization_key=organization,
         user_key=user,
         application_key=app,
         expires_at=2e9,
         idle_seconds=60,
         seen_at=0.0,
-        noted_at=0.0,
         stored_at=0.0,
-        head=b"",
     )
 
 
@@ -59,7 +57,7 @@ def _put(view: LiveView, name: str, **further: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["s1", ("user", 1), ("organization", 1), ("application", 1)], ids=str
+    "name", ["s1".ljust(32), ("user", 1), ("organization", 1), ("application", 1)], ids=str
 )
 def test_a_change_makes_the_view_forget_what_it_names_and_nothing_else(name: object) -> None:
     gate = Told()
@@ -73,13 +71,13 @@ def test_a_change_makes_the_view_forget_what_it_names_and_nothing_else(name: obj
     assert view.get(_key("s1")) is None
     found = view.get(_key("s2"))
     assert found is not None
-    assert found.session_id == "s2"
+    assert found.session_id.strip() == "s2"
 
 
 def test_a_row_read_before_a_change_is_not_kept_after_it() -> None:
     view = LiveView(gate := Told())
     read_at = view.position
-    gate.change("s1")
+    gate.change("s1".ljust(32))
     view.refresh()
     assert not view.put(_key("s1"), _entry("s1"), read_at=read_at)
     assert view.get(_key("s1")) is None
@@ -99,7 +97,7 @@ def test_a_row_read_before_the_oldest_change_that_is_remembered_is_not_kept() ->
 def test_an_entry_that_nobody_asks_for_is_not_trusted_after_changes_were_forgotten() -> None:
     view = LiveView(gate := Told(), capacity=100)
     _put(view, "s1")
-    gate.change("s1")
+    gate.change("s1".ljust(32))
     view.refresh()
     for number in range(200):
         gate.change(f"other{number}")

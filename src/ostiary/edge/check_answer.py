@@ -27,6 +27,8 @@ _RETRY: Header = (b"retry-after", b"2")
 
 _ALLOW: Header = (b"allow", b"GET, HEAD")
 
+_SESSION = b"x-ostiary-session"
+
 OK, UNAUTHORIZED, NOT_ALLOWED, UNAVAILABLE = 200, 401, 405, 503
 
 COMMON: dict[int, tuple[Header, ...]] = {
@@ -45,9 +47,9 @@ def identity(live: Live) -> tuple[Header, ...]:
     """The headers that name the user, all of them always, so that a proxy overwrites each."""
     session = live.session
     return (
+        (_SESSION, session.id.encode()),
         (b"x-ostiary-user", _value(session.user)),
         (b"x-ostiary-organization", _value(session.organization)),
-        (b"x-ostiary-session", session.id.encode()),
         (b"x-ostiary-email", _value(live.email)),
         (b"x-ostiary-groups", ",".join(_text(group) for group in live.groups).encode()),
         (b"x-ostiary-auth-time", str(int(session.authenticated_at.timestamp())).encode()),
@@ -73,8 +75,19 @@ _STATUS_LINE = {
 _COMMON_LINES = {status: as_lines(headers) for status, headers in COMMON.items()}
 
 
+_BEFORE_ID = _SESSION + b": "
+
+
+def told(live: Live) -> bytes:
+    """What follows the beginning of a 200: the public id, then the other lines of `identity`."""
+    return as_lines(identity(live)).removeprefix(_BEFORE_ID)
+
+
 class Beginnings:
-    """The first part of each answer, made anew when the server's ``Date`` moves on."""
+    """The first part of each answer, made anew when the server's ``Date`` moves on.
+
+    That of a 200 ends where the session's public id begins (see `told`).
+    """
 
     def __init__(self) -> None:
         """Start with none."""
@@ -91,5 +104,6 @@ class Beginnings:
         if server_headers is not self._made_for:
             lines = as_lines(server_headers)
             self._made = {s: _STATUS_LINE[s] + lines + _COMMON_LINES[s] for s in COMMON}
+            self._made[OK] += _BEFORE_ID
             self._made_for = server_headers
         return self._made[status]

@@ -20,7 +20,7 @@ import structlog
 
 from ostiary.domain.errors import OstiaryError
 from ostiary.domain.lifetime import must_store_use
-from ostiary.edge.check_answer import OK, UNAUTHORIZED, UNAVAILABLE, as_lines, identity
+from ostiary.edge.check_answer import OK, UNAUTHORIZED, UNAVAILABLE, told
 from ostiary.services.check import Live, live_by_secrets
 from ostiary.services.house import House
 from ostiary.storage import sessions
@@ -30,6 +30,8 @@ _log = structlog.get_logger(__name__)
 
 _NOTE_EVERY = 1.0
 """Seconds between two notes of one session's use: finer than anybody is shown."""
+
+_MOST_NUMBERS = 10_000
 
 _REREADS = 20
 """How often a row that changes while it is read is read again."""
@@ -41,7 +43,7 @@ class Asker(Protocol):
     unread: int
     """How many of its questions wait for the store; those behind them wait too."""
 
-    def answer(self, status: int, head: bytes, *, keep_alive: bool) -> None:
+    def answer(self, status: int, told: bytes, *, keep_alive: bool) -> None:
         """Write an answer."""
 
 
@@ -69,6 +71,8 @@ class Checks:
         self._asked: list[Question] = []
         self._unread: list[Question] = []
         self._reading = False
+        # Numbers that most entries share: a million copies of them would take 80 MB.
+        self._numbers: dict[int, int] = {}
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="checks")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="uses")
 
@@ -98,7 +102,7 @@ class Checks:
                 self._unread.append(question)
                 continue
             self._note(entry, now)
-            asker.answer(OK, entry.head, keep_alive=question.keep_alive)
+            asker.answer(OK, entry.told, keep_alive=question.keep_alive)
         if self._unread and not self._reading:
             self._read_next()
 
@@ -114,9 +118,9 @@ class Checks:
         return self._view.get
 
     def _note(self, entry: Entry, now: float) -> None:
-        if now - entry.noted_at < _NOTE_EVERY:
+        if now - entry.seen_at < _NOTE_EVERY:
             return
-        entry.seen_at = entry.noted_at = now
+        entry.seen_at = now
         used = datetime.fromtimestamp(now, UTC)
         urgent = must_store_use(
             datetime.fromtimestamp(entry.stored_at, UTC),
@@ -183,12 +187,29 @@ class Checks:
 
     def _remember(self, found: dict[bytes, Live], read_at: int) -> dict[bytes, Entry] | None:
         """Put rows into the view; None: one of them changed while it was read."""
-        entries = {digest: _entry(live) for digest, live in found.items()}
+        entries = {digest: self._entry(live) for digest, live in found.items()}
         if self._view is not None:
             for digest, entry in entries.items():
                 if not self._view.put(digest, entry, read_at=read_at):
                     return None
         return entries
+
+    def _entry(self, live: Live) -> Entry:
+        session = live.session
+        seen = session.last_seen_at.timestamp()
+        if len(self._numbers) > _MOST_NUMBERS:
+            self._numbers.clear()
+        once = self._numbers.setdefault
+        return Entry(
+            told=told(live),
+            organization_key=once(session.organization_key, session.organization_key),
+            user_key=session.user_key,
+            application_key=once(session.application_key, session.application_key),
+            expires_at=session.expires_at.timestamp(),
+            idle_seconds=once(session.idle_seconds, session.idle_seconds),
+            seen_at=seen,
+            stored_at=seen,
+        )
 
     def _answer_read(self, questions: list[Question], entries: dict[bytes, Entry] | None) -> None:
         now = self._house.clock().timestamp()
@@ -201,7 +222,7 @@ class Checks:
                 question.asker.answer(UNAUTHORIZED, b"", keep_alive=question.keep_alive)
             else:
                 self._note(entry, now)
-                question.asker.answer(OK, entry.head, keep_alive=question.keep_alive)
+                question.asker.answer(OK, entry.told, keep_alive=question.keep_alive)
 
 
 def _nowhere(digest: bytes) -> None:
@@ -210,20 +231,3 @@ def _nowhere(digest: bytes) -> None:
 
 def _is_alive(entry: Entry, now: float) -> bool:
     return now < entry.expires_at and now < entry.seen_at + entry.idle_seconds
-
-
-def _entry(live: Live) -> Entry:
-    session = live.session
-    seen = session.last_seen_at.timestamp()
-    return Entry(
-        session_id=session.id,
-        organization_key=session.organization_key,
-        user_key=session.user_key,
-        application_key=session.application_key,
-        expires_at=session.expires_at.timestamp(),
-        idle_seconds=session.idle_seconds,
-        seen_at=seen,
-        noted_at=seen,
-        stored_at=seen,
-        head=as_lines(identity(live)),
-    )

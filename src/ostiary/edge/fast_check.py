@@ -191,7 +191,7 @@ class FastCheck(HttpToolsProtocol):
 
     # What is answered
 
-    def answer(self, status: int, head: bytes, *, keep_alive: bool) -> None:
+    def answer(self, status: int, told: bytes, *, keep_alive: bool) -> None:
         """Write an answer, then go on with what waited behind it."""
         self._waiting -= 1
         if self._waiting == 0:
@@ -202,9 +202,9 @@ class FastCheck(HttpToolsProtocol):
         self.server_state.total_requests += 1
         beginning = self.beginnings.of(status, self.server_state.default_headers)
         if keep_alive and self._stand_in.keep_alive:
-            transport.write(b"".join((beginning, head, _END)))
+            transport.write(b"".join((beginning, told, _END)))
         else:
-            transport.write(b"".join((beginning, head, _END_AND_CLOSE)))
+            transport.write(b"".join((beginning, told, _END_AND_CLOSE)))
             transport.close()
             return
         if self._waiting == 0:
