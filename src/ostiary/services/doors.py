@@ -6,18 +6,23 @@ import msgspec
 
 from ostiary.domain.accounts import BUILT_IN, BUILT_IN_APPLICATION
 from ostiary.domain.errors import NotFound
+from ostiary.domain.lifetime import Lifetimes, decide
 from ostiary.services.sign_in import is_open_to
 from ostiary.storage import applications, organizations
 from ostiary.storage.database import Transaction
 
 
 class Door(msgspec.Struct, frozen=True, kw_only=True):
-    """An organization's way in, and the application behind it."""
+    """An organization's way in, and the application behind it.
+
+    ``remembered_seconds`` is the longest that "Keep me signed in" keeps somebody.
+    """
 
     organization: str
     organization_name: str
     application: str
     application_name: str
+    remembered_seconds: int
 
 
 def organization_name(tx: Transaction, name: str) -> str:
@@ -32,11 +37,12 @@ def only_organization(tx: Transaction) -> str | None:
     return BUILT_IN if names == [BUILT_IN] else None
 
 
-def door(tx: Transaction, organization: str, application: str = "") -> Door:
+def door(tx: Transaction, defaults: Lifetimes, organization: str, application: str = "") -> Door:
     """The way in to an organization.
 
     Args:
         tx: the transaction.
+        defaults: the installation's lifetimes.
         organization: whose users sign in.
         application: where to; empty for the organization's default, else the built-in one.
 
@@ -56,4 +62,5 @@ def door(tx: Transaction, organization: str, application: str = "") -> Door:
         organization_name=owner.display_name or owner.name,
         application=chosen.name,
         application_name=chosen.display_name or chosen.name,
+        remembered_seconds=decide(defaults, owner.lifetimes, chosen.lifetimes).remembered_absolute,
     )

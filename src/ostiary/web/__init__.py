@@ -5,7 +5,7 @@ from __future__ import annotations
 from litestar import Router
 from litestar.types import ExceptionHandlersMap
 
-from ostiary.web import actions, console, static_files
+from ostiary.web import account, actions, console, set_up, sign_in, sign_out, static_files
 from ostiary.web.answers import of_pages, of_strangers
 from ostiary.web.forms import form_dependencies
 
@@ -18,6 +18,13 @@ def routers() -> list[Router]:
     pages = Router(
         path="/",
         route_handlers=[
+            set_up.set_up_page,
+            set_up.set_up_now,
+            *sign_in.HANDLERS,
+            sign_out.sign_out_page,
+            sign_out.sign_out_now,
+            sign_out.signed_out_page,
+            *account.HANDLERS,
             actions.reauthenticate_page,
             actions.reauthenticate,
             *console.routers(),

@@ -23,6 +23,11 @@ ICONS = {
 }
 
 
+def clock(instant: datetime, *, seconds: bool = False) -> str:
+    """A time of day: ``"14:32 UTC"``."""
+    return f"{instant:%H:%M:%S} UTC" if seconds else f"{instant:%H:%M} UTC"
+
+
 class Words:
     """Phrases about instants, seen from now. Each is a ``<time>`` with the exact UTC in it.
 
@@ -32,7 +37,7 @@ class Words:
     def __init__(self, t: Translator, now: datetime) -> None:
         """Say everything from this instant on."""
         self._t = t
-        self._now = now
+        self.now = now
 
     def ago(self, then: datetime) -> Markup:
         """``"12 minutes ago"``, ``"yesterday at 23:40"``, ``"on 2 November"``."""
@@ -41,7 +46,23 @@ class Words:
     def at(self, then: datetime) -> Markup:
         """``"today at 09:12"``, ``"tomorrow at 09:12"``, ``"on 2 November at 09:12"``."""
         key, day = self._day(then)
-        return self._time(then, self._t(f"time.{key}_at", day=day, clock=self._clock(then)), key)
+        return self._time(then, self._t(f"time.{key}_at", day=day, clock=clock(then)), key)
+
+    def began(self, then: datetime, *, capital: bool = False) -> Markup:
+        """``"today at 09:12"``; after a few days ``"3 weeks ago"``, ``"on 2 November"``."""
+        key, day = self._day(then)
+        if key != "day":
+            text = self._t(f"time.{key}_at", day=day, clock=clock(then))
+        else:
+            text, key = self._ago(then), ""
+        return self._time(then, text[:1].upper() + text[1:] if capital else text, key)
+
+    def place(self, device: Device) -> Markup:
+        """``"Berlin, Germany"``; empty when it is not known."""
+        country = device.country or ""
+        named = f"country.{country}"
+        parts = [device.city or "", self._t(named) if self._t.has(named) else country]
+        return Markup(", ").join(part for part in parts if part)
 
     def exact(self, then: datetime) -> Markup:
         """``"24 November 2026, 09:12:00 UTC"``."""
@@ -68,7 +89,7 @@ class Words:
         return Markup.escape(known) if known else self._t("device.unknown")
 
     def _ago(self, then: datetime) -> Markup:
-        seconds = int((self._now - then).total_seconds())
+        seconds = int((self.now - then).total_seconds())
         key, day = self._day(then)
         if seconds < _MINUTE:
             said = self._t("time.now")
@@ -77,7 +98,7 @@ class Words:
         elif key == "today" or seconds < _EVENING:
             said = self._t("time.hours_ago", count=seconds // _HOUR)
         elif key == "yesterday":
-            said = self._t("time.yesterday_at", clock=self._clock(then))
+            said = self._t("time.yesterday_at", clock=clock(then))
         elif seconds < 2 * _WEEK:
             said = self._t("time.days_ago", count=max(2, seconds // _DAY))
         elif seconds < _WEEKS_SAID * _WEEK:
@@ -88,17 +109,14 @@ class Words:
 
     def _day(self, then: datetime) -> tuple[str, str]:
         """The day's name in the catalogue, and its date."""
-        days = (then.date() - self._now.date()) / timedelta(days=1)
+        days = (then.date() - self.now.date()) / timedelta(days=1)
         named = {0: "today", -1: "yesterday", 1: "tomorrow"}.get(int(days), "day")
-        return named, self._date(then, year=then.year != self._now.year)
+        return named, self._date(then, year=then.year != self.now.year)
 
     def _date(self, then: datetime, *, year: bool) -> str:
         month = self._t(f"month.{then.month}")
         key = "time.date_with_year" if year else "time.date"
         return str(self._t(key, day=str(then.day), month=month, year=str(then.year)))
-
-    def _clock(self, then: datetime) -> str:
-        return f"{then:%H:%M} UTC"
 
     def _time(self, then: datetime, text: Markup, day: str = "") -> Markup:
         local = Markup(' data-local="{}"').format(day) if day else Markup("")

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from ostiary.domain.errors import BadInput
 from ostiary.domain.search import Order, SessionFilter, Sort, State
 from ostiary.domain.session import EndReason
 from ostiary.gateways.addresses import parse_address
@@ -78,17 +79,21 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def problems(self) -> list[str]:
-        """The keys of tokens whose values cannot be used; these match nothing that they mean."""
+        """The keys of tokens whose values cannot be used."""
         return [k for k, v in self.tokens.items() if _read(k, v, self.anchor) is None]
 
     @property
     def chosen(self) -> SessionFilter:
-        """The filter. Of two organizations the one that was selected wins."""
-        values: dict[str, Any] = {}
-        for key, value in self.tokens.items():
-            read = _read(key, value, self.anchor)
-            if read is not None:
-                values[_FIELDS[key]] = read
+        """The filter. Of two organizations the one that was selected wins.
+
+        Raises:
+            BadInput: a token cannot be used. To leave it out would widen the list, and end more
+                than was meant.
+        """
+        if self.problems:
+            raise BadInput("q", f"The search cannot be used: {', '.join(self.problems)}.")
+        tokens = self.tokens.items()
+        values = {_FIELDS[key]: _read(key, value, self.anchor) for key, value in tokens}
         if self.organization:
             values["organization"] = self.organization
         return SessionFilter(**values, text=self.words or None, state=self.state)
@@ -109,6 +114,10 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
         if self.organization:
             found.insert(0, Chip("organization", self.organization, self.address(organization="")))
         return found
+
+    def sorted_by(self, sort: Sort) -> Search:
+        """The same in another order."""
+        return msgspec.structs.replace(self, sort=sort)
 
     def parameters(self, **changes: str) -> dict[str, str]:
         """What an address or a hidden form says to mean this, without what is usual."""
@@ -146,12 +155,17 @@ def search(
 ) -> Search:
     """Read an address; what cannot be read is left out, as if it had not been said."""
     return Search(
-        text=" ".join(q[:LONGEST].split()),
+        text=plain(q),
         organization=organization,
         state=State.ENDED if state == State.ENDED.value else State.LIVE,
         sort=Sort(sort) if sort in set(Sort) else Sort.CREATED,
         anchor=min(_instant(as_of) or now, now),
     )
+
+
+def plain(text: str) -> str:
+    """What was typed into a search box: on one line, and not too long."""
+    return " ".join("".join(c for c in text[:LONGEST] if c.isprintable()).split())
 
 
 def token(key: str, value: str) -> str:

@@ -1,0 +1,24 @@
+"""What people see about themselves: their sessions, what happened, their password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ostiary.web.account import activity, ending, labels, security, sessions
+
+HANDLERS: list[Any] = [
+    sessions.home,
+    sessions.my_sessions_page,
+    ending.end_page,
+    ending.end_now,
+    ending.not_me_page,
+    ending.not_me_now,
+    ending.end_others_page,
+    ending.end_others_now,
+    labels.label_page,
+    labels.label_now,
+    activity.activity_page,
+    security.security_page,
+    security.change_password,
+]
+"""The routes under ``/account``."""

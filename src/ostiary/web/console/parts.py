@@ -1,0 +1,111 @@
+"""What the pages of the console share: who looks, where to go back to, what an ending did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response
+
+from ostiary.domain.logout import Ended
+from ostiary.domain.search import Page
+from ostiary.edge.house import Visit
+from ostiary.services import organizations
+from ostiary.services.house import Act
+from ostiary.storage.database import Transaction
+from ostiary.web import flash, pages
+from ostiary.web.flash import Line, line
+from ostiary.web.forms import Form
+from ostiary.web.outcome import lines_of
+from ostiary.web.returning import safe_path
+from ostiary.web.who import administrator
+
+PAGE = 50
+"""Rows on a page of any list."""
+
+_FARTHEST = 10**9
+
+
+def act_of(visit: Visit) -> Act:
+    """What an administrator does here, now.
+
+    Raises:
+        NotSignedIn: nobody is signed in; the page for it sends to the sign-in.
+        NotAllowed: somebody is who administers nothing.
+    """
+    return visit.act(administrator(visit))
+
+
+def choices(tx: Transaction, act: Act) -> list[str]:
+    """The organizations that this administrator can choose from; one: there is no choice."""
+    return [item.name for item in organizations.list_organizations(tx, act)]
+
+
+def back(form: Form, usual: str) -> str:
+    """Where the page came from that asked; only ever a page of the console."""
+    return back_to(form.text("back"), usual)
+
+
+def back_to(wanted: str, usual: str) -> str:
+    """The same, out of an address."""
+    own = wanted == "/console" or wanted.startswith(("/console/", "/console?"))
+    return wanted if own and safe_path(wanted) == wanted else usual
+
+
+def place(first: int, page: Page[Any]) -> dict[str, int]:
+    """Which rows a page shows, and where its neighbours begin: for "51 to 100 of 311".
+
+    Pages are reached by position and not by number, so that the number is what the address says:
+    it is shown, and nothing depends on it.
+    """
+    start = min(max(first, 1), _FARTHEST)
+    return {
+        "start": start,
+        "end": start + len(page.items) - 1,
+        "after": start + len(page.items),
+        "before": max(1, start - PAGE),
+    }
+
+
+def done(
+    visit: Visit, act: Act, to: str, title: Line, *lines: Line, kind: str = "success"
+) -> Response[Any]:
+    """To the page that shows the result, with a banner that says it in words."""
+    response = pages.see_other(visit, to)
+    flash.put(visit, response, act.caller, title, *lines, kind=kind)
+    return response
+
+
+def ended_lines(visit: Visit, outcome: Ended) -> list[Line]:
+    """How many sessions something ended besides, and who is told; nothing when it ended none."""
+    if not outcome.count:
+        return []
+    return [line("console.ended.title", count=outcome.count), *lines_of(visit, outcome, {})]
+
+
+def ended(
+    visit: Visit,
+    act: Act,
+    to: str,
+    outcome: Ended,
+    *,
+    count: int | None = None,
+    users: int | None = None,
+) -> Response[Any]:
+    """To the page that shows what an ending did, and who is told of it.
+
+    Args:
+        visit: the request.
+        act: who ended.
+        to: the page.
+        outcome: what happened.
+        count: the number of sessions, where the outcome is only the last part.
+        users: the number of users, likewise.
+    """
+    sessions = outcome.count if count is None else count
+    people = outcome.users if users is None else users
+    if not sessions:
+        return done(visit, act, to, line("console.ended.nothing"), kind="info")
+    title = line("console.ended.title", count=sessions)
+    if people > 1:
+        title = line("console.ended.of_users", count=sessions, users=f"{people:,}")
+    return done(visit, act, to, title, *lines_of(visit, outcome, {}))

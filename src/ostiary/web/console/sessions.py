@@ -1,0 +1,85 @@
+"""``/console/sessions``: single sessions, searched, filtered, sorted and paged.
+
+The other view, by user and application, is in `ostiary.web.console.records`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get
+
+from ostiary.domain.errors import BadCursor, BadInput
+from ostiary.domain.search import Page, Sort
+from ostiary.edge.house import Visit
+from ostiary.services import see
+from ostiary.services.house import Act
+from ostiary.services.see import Seen
+from ostiary.storage.database import Transaction
+from ostiary.web import pages
+from ostiary.web.console import query
+from ostiary.web.console.parts import PAGE, act_of, choices, place
+from ostiary.web.console.query import Search
+
+_NOTHING: Page[Seen] = Page(items=())
+
+
+@get("/sessions", sync_to_thread=True)
+def sessions_page(
+    visit: Visit,
+    q: str = "",
+    organization: str = "",
+    state: str = "",
+    sort: str = "",
+    as_of: str = "",
+    cursor: str = "",
+    first: int = 1,
+) -> Response[Any]:
+    """The list. Whatever narrows it stands in the address."""
+    act = act_of(visit)
+    search = query.search(
+        visit.now, q=q, organization=organization, state=state, sort=sort, as_of=as_of
+    )
+    try:
+        found, search, unsorted = visit.house.database.read(_find, visit, act, search, cursor)
+    except BadCursor:
+        # It was of another list, or is from before something changed: begin at the start.
+        return pages.see_other(visit, search.address())
+    response = pages.render(
+        visit,
+        "console/sessions.html",
+        act.caller,
+        search=search,
+        found=found,
+        unsorted=unsorted,
+        place=place(first, found),
+        organizations=visit.house.database.read(choices, act),
+    )
+    if pages.is_fragment(visit):
+        response.headers["HX-Replace-Url"] = search.address()
+    return response
+
+
+def _find(
+    tx: Transaction, visit: Visit, act: Act, search: Search, cursor: str
+) -> tuple[Page[Seen], Search, bool]:
+    """The page, what it was asked for after all, and whether it could not be sorted as asked."""
+    if search.problems:
+        return _NOTHING, search, False
+    vault = visit.house.vault
+
+    def listed(wanted: Search) -> Page[Seen]:
+        return see.list_sessions(
+            tx, act, vault, wanted.chosen, wanted.order, cursor=cursor, limit=PAGE
+        )
+
+    try:
+        return listed(search), search, False
+    except BadCursor:
+        raise
+    except BadInput:
+        if search.sort is not Sort.LAST_SEEN:
+            raise
+        # Too many match to sort them by last use (DESIGN section 5).
+        usual = search.sorted_by(Sort.CREATED)
+        return listed(usual), usual, True

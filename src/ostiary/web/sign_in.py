@@ -1,0 +1,234 @@
+"""The sign-in page: a name and a password, without any script.
+
+Nothing here signs in by a GET (REQUIREMENTS A19), and no password is ever put back into a page.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from litestar import Response, get, post
+
+from ostiary.domain import errors
+from ostiary.domain.access import Caller, Kind
+from ostiary.domain.accounts import BUILT_IN_APPLICATION
+from ostiary.edge.errors import headers_of, status_of
+from ostiary.edge.house import Visit
+from ostiary.edge.identify import by_cookie
+from ostiary.services import doors, setup, sign_in
+from ostiary.services.doors import Door
+from ostiary.web import pages
+from ostiary.web.answers import error_text
+from ostiary.web.forms import Form
+from ostiary.web.passing import set_session
+from ostiary.web.returning import HOME, safe_path
+from ostiary.web.who import known
+
+_PATH = "/sign-in"
+_OF_ORGANIZATION = "/sign-in/{organization:str}"
+_OF_APPLICATION = "/sign-in/{organization:str}/{application:str}"
+_BAD_REQUEST = 400
+
+
+class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page is about, and what stays in it after a failure: never a password.
+
+    ``door`` is None while nobody has said which organization. ``announced`` is the public id of
+    the session of somebody else, ``taken_by``, that signing in ends on this device.
+    """
+
+    door: Door | None
+    organization: str = ""
+    name: str = ""
+    remember: bool = False
+    return_to: str = HOME
+    announced: str = ""
+    taken_by: str = ""
+    new_password: bool = False
+    error: str = ""
+
+    @property
+    def address(self) -> str:
+        """Where the form is sent: the page's own address."""
+        return door_address(self.door)
+
+
+def door_address(door: Door | None) -> str:
+    """The sign-in page of an organization's application."""
+    if door is None:
+        return "/sign-in"
+    return f"/sign-in/{quote(door.organization)}/{quote(door.application)}"
+
+
+# One handler a path: Litestar wraps a handler of several paths in a thread several times.
+@get(_PATH, sync_to_thread=True)
+def sign_in_page(visit: Visit) -> Response[Any]:
+    """The page that asks for the organization too, when there are several."""
+    return _show(visit)
+
+
+@get(_OF_ORGANIZATION, sync_to_thread=True)
+def sign_in_page_of_organization(visit: Visit, organization: str) -> Response[Any]:
+    """The page of an organization."""
+    return _show(visit, organization)
+
+
+@get(_OF_APPLICATION, sync_to_thread=True)
+def sign_in_page_of_application(visit: Visit, organization: str, application: str) -> Response[Any]:
+    """The page of an organization's application."""
+    return _show(visit, organization, application)
+
+
+@post(_PATH, sync_to_thread=True, status_code=200)
+def sign_in_now(visit: Visit, form: Form) -> Response[Any]:
+    """Sign in with the organization that was typed."""
+    return _sign_in(visit, form)
+
+
+@post(_OF_ORGANIZATION, sync_to_thread=True, status_code=200)
+def sign_in_now_to_organization(visit: Visit, form: Form, organization: str) -> Response[Any]:
+    """Sign in to an organization."""
+    return _sign_in(visit, form, organization)
+
+
+@post(_OF_APPLICATION, sync_to_thread=True, status_code=200)
+def sign_in_now_to_application(
+    visit: Visit, form: Form, organization: str, application: str
+) -> Response[Any]:
+    """Sign in to an application."""
+    return _sign_in(visit, form, organization, application)
+
+
+HANDLERS: list[Any] = [
+    sign_in_page,
+    sign_in_page_of_organization,
+    sign_in_page_of_application,
+    sign_in_now,
+    sign_in_now_to_organization,
+    sign_in_now_to_application,
+]
+
+
+def _show(visit: Visit, organization: str = "", application: str = "") -> Response[Any]:
+    """Show the form; say why the last session ended, and who is signed in by now."""
+    if not visit.house.database.read(setup.is_installed):
+        return pages.render(visit, "set_up/waiting.html")
+    door = _door(visit, organization, application)
+    caller = _visitor(visit, door)
+    asked = visit.request.query_params.get("return_to")
+    shown = SignInForm(
+        door=door,
+        return_to=safe_path(asked) if asked is not None else HOME,
+        taken_by=caller.name,
+        announced=caller.session_id or "",
+    )
+    return _render(visit, caller, shown)
+
+
+def _sign_in(
+    visit: Visit, form: Form, organization: str = "", application: str = ""
+) -> Response[Any]:
+    """Sign in, or show the form again with what was wrong."""
+    door = _door(visit, organization, application)
+    shown = SignInForm(
+        door=door,
+        organization=form.text("organization").strip(),
+        name=form.text("name").strip(),
+        remember=form.ticked("remember"),
+        return_to=safe_path(form.text("return_to") or HOME),
+        announced=form.text("announced"),
+    )
+    wanted = form.text("new_password")
+    if wanted and wanted != form.text("new_password_again"):
+        differ = pages.translator_of(visit)("sign_in.passwords_differ")
+        again = msgspec.structs.replace(shown, new_password=True, error=str(differ))
+        return _render(visit, _visitor(visit, door), again, status=_BAD_REQUEST)
+    try:
+        signed_in = sign_in.sign_in(visit.house, visit.act(Caller()), _attempt(visit, form, shown))
+    except errors.OstiaryError as error:
+        return _again(visit, shown, error)
+    response = pages.see_other(visit, shown.return_to)
+    set_session(visit, response, signed_in)
+    return response
+
+
+def _attempt(visit: Visit, form: Form, shown: SignInForm) -> sign_in.Attempt:
+    door = shown.door
+    return sign_in.Attempt(
+        organization=door.organization if door is not None else shown.organization,
+        application=door.application if door is not None else BUILT_IN_APPLICATION,
+        login=shown.name,
+        password=form.text("password"),
+        device=visit.device,
+        remember=shown.remember,
+        secret=visit.cookies.session,
+        device_secret=visit.cookies.device,
+        announce=True,
+        announced=shown.announced,
+        new_password=form.text("new_password") or None,
+    )
+
+
+def _again(visit: Visit, shown: SignInForm, error: errors.OstiaryError) -> Response[Any]:
+    """The form once more, with what was wrong and what is needed besides.
+
+    Raises:
+        OstiaryError: whatever is no matter of this form.
+    """
+    caller = _visitor(visit, shown.door)
+    text = str(error_text(visit, error))
+    if isinstance(error, errors.PasswordMustChange):
+        shown = msgspec.structs.replace(shown, new_password=True)
+    elif isinstance(error, errors.BadInput):
+        shown = msgspec.structs.replace(shown, new_password=True, error=text)
+    elif isinstance(error, errors.DeviceTaken):
+        shown = msgspec.structs.replace(shown, taken_by=error.user_name, announced=error.session_id)
+    elif isinstance(error, errors.WrongCredentials | errors.TooManyFailures | errors.Overloaded):
+        shown = msgspec.structs.replace(shown, error=text)
+    else:
+        raise error
+    response = _render(visit, caller, shown, status=status_of(error))
+    response.headers.update(headers_of(error))
+    return response
+
+
+def _door(visit: Visit, organization: str, application: str) -> Door | None:
+    """The way in that the address names, or the only one there is.
+
+    Raises:
+        NotFound: the address names none.
+    """
+    read = visit.house.database.read
+    named = organization or read(doors.only_organization)
+    if not named:
+        return None
+    door = read(doors.door, visit.house.policy.lifetimes, named, application)
+    known(visit).brand = door.organization_name
+    return door
+
+
+def _visitor(visit: Visit, door: Door | None) -> Caller:
+    """Who is signed in here already; looking at this page is no use of the session."""
+    caller = by_cookie(visit, active=False)
+    if caller.kind is Kind.USER:
+        known(visit).caller = caller
+    elif door is not None and caller.organization not in {"", door.organization}:
+        return Caller()  # why a session at another organization's door ended is not said here
+    return caller
+
+
+def _render(visit: Visit, caller: Caller, shown: SignInForm, *, status: int = 200) -> Response[Any]:
+    door = shown.door
+    days = door.remembered_seconds if door is not None else None
+    return pages.render(
+        visit,
+        "sign_in.html",
+        caller,
+        status=status,
+        form=shown,
+        built_in=door is None or door.application == BUILT_IN_APPLICATION,
+        minimum_length=visit.house.policy.password_minimum_length,
+        remembered_seconds=days or visit.house.policy.lifetimes.remembered_absolute,
+    )

@@ -1,0 +1,57 @@
+"""Signing out: a GET asks, a POST acts (contract W20)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Response, get, post
+
+from ostiary.domain.access import NOBODY, Caller
+from ostiary.edge.house import Visit
+from ostiary.edge.identify import by_cookie
+from ostiary.services import end, see
+from ostiary.web import flash, pages
+from ostiary.web.forms import Form
+from ostiary.web.outcome import display_names, lines_of
+from ostiary.web.passing import clear
+from ostiary.web.who import signed_in
+
+SIGNED_OUT = "/signed-out"
+
+
+@get("/sign-out", sync_to_thread=True)
+def sign_out_page(visit: Visit) -> Response[Any]:
+    """Ask; somebody else's link or picture signs nobody out."""
+    if by_cookie(visit, active=False).session_id is None:
+        return pages.see_other(visit, SIGNED_OUT)
+    caller = signed_in(visit)
+    return pages.render(visit, "sign_out.html", caller)
+
+
+@post("/sign-out", sync_to_thread=True, status_code=200)
+def sign_out_now(visit: Visit, form: Form) -> Response[Any]:
+    """End the session and take its cookie away; twice is no error."""
+    del form
+    caller = by_cookie(visit, active=False)
+    response = pages.see_other(visit, SIGNED_OUT)
+    if caller.session_id is not None:
+        _end(visit, caller, caller.session_id, response)
+    clear(visit, response)
+    return response
+
+
+def _end(visit: Visit, caller: Caller, session_id: str, response: Response[Any]) -> None:
+    act = visit.act(caller)
+    seen = visit.house.database.read(see.one_session, act, session_id)
+    ended = visit.house.database.write(end.sign_out, act)
+    lines = lines_of(visit, ended, display_names([seen]))
+    title = flash.line("sign_out.done", name=caller.name)
+    flash.put(visit, response, NOBODY, title, *lines)
+
+
+@get(SIGNED_OUT, sync_to_thread=True)
+def signed_out_page(visit: Visit) -> Response[Any]:
+    """What signing out did."""
+    if by_cookie(visit, active=False).session_id is not None:
+        return pages.see_other(visit, "/account")
+    return pages.render(visit, "signed_out.html")
