@@ -5,6 +5,8 @@ Hashing takes long, so it is done before the transaction that stores the hash.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from ostiary.domain.access import Kind, may_administer, require_administrator, require_fresh
@@ -220,6 +222,32 @@ def _put(tx: Transaction, act: Act, user: User, credential: Credential) -> Ended
     return end.end_access_of_user(tx, act, user, EndReason.CREDENTIAL_CHANGED, but=own)
 
 
+def must_change(tx: Transaction, item: User) -> bool:
+    """Whether a user has to choose a new password at the next sign-in."""
+    credential = users.credential_of(tx, item.key)
+    return credential is not None and credential.must_change
+
+
+@rechecked
+def demand_change(tx: Transaction, act: Act, organization: str, name: str) -> None:
+    """Let a user's password be changed at the next sign-in.
+
+    Raises:
+        NotAllowed, NotSignedIn: the caller does not administer the organization.
+        NotFound: there is no such user.
+    """
+    require_administrator(act.caller, organization)
+    user = users.get(tx, organization, name, lock=True)
+    if user is None:
+        raise NotFound(f"There is no user {organization}/{name}.")
+    credential = users.credential_of(tx, user.key)
+    if credential is None or credential.must_change:
+        return
+    users.put_credential(tx, msgspec.structs.replace(credential, must_change=True))
+    changed = {"old": {"password_must_change": False}, "new": {"password_must_change": True}}
+    _audit(tx, act, user, Event.USER_UPDATED, changed)
+
+
 def _renew(tx: Transaction, act: Act) -> str:
     """A new secret for the session in use, since what knew the old password may know it too."""
     secret = new_secret()
@@ -229,17 +257,24 @@ def _renew(tx: Transaction, act: Act) -> str:
     return secret
 
 
-def _audit(tx: Transaction, act: Act, user: User) -> None:
+def _audit(
+    tx: Transaction,
+    act: Act,
+    user: User,
+    event: Event = Event.USER_PASSWORD_CHANGED,
+    detail: dict[str, Any] | None = None,
+) -> None:
     audit.write(
         tx,
         act.now,
         [
             NewEvent(
-                event=Event.USER_PASSWORD_CHANGED,
+                event=event,
                 actor=act.caller.actor,
                 organization=user.organization,
                 user=user.name,
                 address=act.address,
+                detail=detail or {},
             )
         ],
     )
