@@ -20,14 +20,13 @@ from ostiary.gateways.keys import Vault
 from ostiary.gateways.passwords import Passwords
 from ostiary.gateways.visitors import Places
 from ostiary.ops.config import Config, policy_of
+from ostiary.ops.config_force import DATABASE_FILE
 from ostiary.services import passwords, setup
 from ostiary.services.activity import Activity
 from ostiary.services.house import Act, House
 from ostiary.storage.database import Database
 from ostiary.storage.schema import open_database
 from ostiary.storage.urls import file_url, parse_url
-
-DATABASE_FILE = "ostiary.db"
 
 PASSWORD_QUEUE = 128
 """Sign-ins that may wait for their password to be compared; a few seconds' worth of them."""
@@ -47,7 +46,7 @@ def open_house(config: Config, *, create: bool = True) -> House:
         Misconfigured: the operator has to mend something; nothing half done is left behind.
     """
     directory = Path(config.storage.data)
-    _prepare_directory(directory, create=create)
+    prepare_directory(directory, create=create)
     with ExitStack() as undo:
         places = Places(
             *(Path(p) if p else None for p in (config.places.city, config.places.network))
@@ -101,14 +100,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def store_url(config: Config) -> str:
-    """Where the store is: as configured, or SQLite in the data directory."""
-    if config.storage.url:
-        return config.storage.url
-    return file_url(Path(config.storage.data) / DATABASE_FILE)
-
-
-def _prepare_directory(directory: Path, *, create: bool) -> None:
+def prepare_directory(directory: Path, *, create: bool) -> None:
     """Make the data directory, readable for its owner alone, and see that it can be written.
 
     Raises:
@@ -124,6 +116,13 @@ def _prepare_directory(directory: Path, *, create: bool) -> None:
         probe.unlink()
     except OSError as error:
         raise Misconfigured(_about_directory(directory, error)) from error
+
+
+def store_url(config: Config) -> str:
+    """Where the store is: as configured, or SQLite in the data directory."""
+    if config.storage.url:
+        return config.storage.url
+    return file_url(Path(config.storage.data) / DATABASE_FILE)
 
 
 def _about_directory(directory: Path, error: OSError) -> str:

@@ -66,7 +66,7 @@ class RequestLog:
             return
         started = time.perf_counter()
         request_id = os.urandom(8).hex()
-        note: MutableMapping[str, Any] = {"request": request_id}
+        note: MutableMapping[str, Any] = {"request_id": request_id}
         scope["state"][NOTE] = note
         header = (b"x-request-id", request_id.encode())
         status = 0
@@ -85,7 +85,7 @@ class RequestLog:
             else:
                 await self._app(scope, receive, send_marked)
         except Exception as error:  # whatever went wrong outside the fronts' own care
-            _log.error("request.crashed", request=request_id, exc_info=error)
+            _log.error("request.crashed", request_id=request_id, exc_info=error)
             if status:
                 raise  # an answer has begun, and cannot be taken back: uvicorn cuts it off
             await _answer(send_marked, _SERVER_ERROR, _BROKEN)
@@ -126,19 +126,19 @@ async def note_exception(exception: Exception, scope: Scope) -> None:
     Refusals, which are the callers' own doing, are told by the request's status alone, unless they
     carry a detail that is for operators only.
     """
-    request_id = scope["state"].get(NOTE, {}).get("request", "")
+    request_id = scope["state"].get(NOTE, {}).get("request_id", "")
     if isinstance(exception, OstiaryError):
         status = status_of(exception)
         if status >= _SERVER_ERROR or exception.detail:
             tell = _log.error if status >= _SERVER_ERROR else _log.warning
             tell(
                 "request.refused",
-                request=request_id,
+                request_id=request_id,
                 code=exception.code,
                 detail=exception.detail or exception.text,
             )
     elif not isinstance(exception, HTTPException) or exception.status_code >= _SERVER_ERROR:
-        _log.error("request.failed", request=request_id, exc_info=exception)
+        _log.error("request.failed", request_id=request_id, exc_info=exception)
 
 
 async def _answer(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:

@@ -1,0 +1,177 @@
+"""One worker: a process with an event loop, its threads, and the store's connections.
+
+It is forked by `ostiary.ops.supervisor` and stops by SIGTERM, or when the supervisor is gone: it
+accepts nothing more, finishes what it is answering, stores what it only remembered, and exits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import resource
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import structlog
+import uvicorn
+import uvloop
+
+from ostiary.edge.fast_check import protocol_for
+from ostiary.edge.house import Front
+from ostiary.gateways.addresses import parse_networks
+from ostiary.ops import health
+from ostiary.ops.app import create_app
+from ostiary.ops.compose import PASSWORD_QUEUE, close_house, open_house
+from ostiary.ops.config import Config
+from ostiary.ops.jobs import Jobs, beside
+from ostiary.ops.listening import BACKLOG
+from ostiary.ops.metrics import Metrics
+from ostiary.ops.request_log import RequestLog
+from ostiary.services.house import House
+
+READY: Final = b"r"
+"""What a worker sends to its supervisor when it answers."""
+
+DRAIN: Final = 10
+"""Seconds in which a worker that was told to stop has stopped."""
+
+_FINISH: Final = DRAIN - 2
+"""Seconds for requests that are being answered; the rest is for the jobs and the store."""
+
+KEEP_ALIVE: Final = 75
+"""Seconds for which an idle connection stays: longer than proxies keep theirs (nginx: 60), so that
+none of them sends a request into a connection that is being closed."""
+
+HANDLER_THREADS: Final = PASSWORD_QUEUE + 32
+"""Requests that are worked on at a time. Those that wait for their password to be compared wait in
+such a thread, and must leave some for all others; of the rest the store takes as many at a time as
+`ostiary.ops.compose.TRANSACTIONS` says."""
+
+_MOST_FILES: Final = 65_536
+
+_log = structlog.get_logger(__name__)
+
+
+def work(
+    config: Config, listener: socket.socket, supervisor: socket.socket, metrics: Metrics
+) -> int:
+    """Serve until told to stop.
+
+    Args:
+        config: what is in force.
+        listener: this worker's socket, listening.
+        supervisor: the line to the supervisor: `READY` goes out, and its end is the end.
+        metrics: where to count.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        Misconfigured: the installation cannot be opened.
+    """
+    _allow_many_files()
+    house = open_house(config, create=False)
+    try:
+        house.database.after_commit = metrics.committed
+        server = _server(config, house, metrics, ready=lambda: supervisor.sendall(READY))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(server, listener, supervisor))
+    finally:
+        close_house(house)
+    return 0
+
+
+def front_of(config: Config) -> Front:
+    """How the installation looks from outside."""
+    return Front(
+        public_url=config.server.public_url,
+        trusted=parse_networks(config.server.trusted_proxies),
+    )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, told to stop by us and telling when it answers."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone: uvicorn would raise them again when it is through."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and tell."""
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    def stop(self) -> None:
+        """Accept nothing more and finish; whatever hangs is cut off by the kernel in the end."""
+        if not self.should_exit:
+            self.should_exit = True
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_REAL, DRAIN)
+
+
+def _server(
+    config: Config, house: House, metrics: Metrics, *, ready: Callable[[], None]
+) -> _Server:
+    front = front_of(config)
+    jobs = Jobs(house, metrics, sweep_every=config.jobs.sweep_every)
+    app = create_app(
+        house,
+        front,
+        lifespan=[beside(jobs)],
+        further=[health.router(house, metrics, token=config.metrics.token)],
+    )
+    # Any: Litestar and uvicorn describe the same interface by types of their own.
+    logged: Any = RequestLog(app, metrics, trusted=front.trusted)
+    return _Server(
+        uvicorn.Config(
+            logged,
+            http=protocol_for(None, secure=front.secure),
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            # Whose X-Forwarded-For is believed is decided by `ostiary.gateways.addresses`.
+            proxy_headers=False,
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=_FINISH,
+        ),
+        ready,
+    )
+
+
+async def _serve(server: _Server, listener: socket.socket, supervisor: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="handlers"))
+    loop.add_signal_handler(signal.SIGTERM, server.stop)
+
+    def supervisor_is_gone() -> None:
+        loop.remove_reader(supervisor)
+        _log.warning("worker.alone")
+        server.stop()
+
+    # The supervisor sends nothing: when there is something to read, it is the end.
+    loop.add_reader(supervisor, supervisor_is_gone)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        loop.remove_reader(supervisor)
+        loop.remove_signal_handler(signal.SIGTERM)
+
+
+def _allow_many_files() -> None:
+    """Each connection is a file, and the usual limit of 1,024 is from another time."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
