@@ -27,8 +27,13 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
 
 def organization_name(tx: Transaction, name: str) -> str:
     """How an organization calls itself; its plain name when it is gone."""
+    return known_door(tx, name) or name
+
+
+def known_door(tx: Transaction, name: str) -> str | None:
+    """How an organization calls itself, if there is one of this name."""
     found = organizations.get(tx, name)
-    return (found.display_name or found.name) if found is not None else name
+    return None if found is None else found.display_name or found.name
 
 
 def only_organization(tx: Transaction) -> str | None:

@@ -33,7 +33,7 @@ def lines_of(visit: Visit, ended: Ended, names: Mapping[str, str]) -> list[Line]
     ):
         shown = tuple(names.get(a, a) for a in applications if a != BUILT_IN_APPLICATION)
         if shown:
-            said.append(line(key, names=shown))
+            said.append(line(key, names=shown, count=len(shown)))
     last = ended.last_token_expires_at
     if last is not None and last > visit.now:
         said.append(line("outcome.last_token", clock=clock(last, seconds=True)))

@@ -36,7 +36,8 @@ class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
     """What the page is about, and what stays in it after a failure: never a password.
 
     ``door`` is None while nobody has said which organization. ``announced`` is the public id of
-    the session of somebody else, ``taken_by``, that signing in ends on this device.
+    the session of somebody else, ``taken_by``, that signing in ends on this device; the service
+    has asked to ``must_confirm`` it, or it is only said beforehand.
     """
 
     door: Door | None
@@ -46,6 +47,7 @@ class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
     return_to: str = HOME
     announced: str = ""
     taken_by: str = ""
+    must_confirm: bool = False
     new_password: bool = False
     error: str = ""
 
@@ -184,7 +186,9 @@ def _again(visit: Visit, shown: SignInForm, error: errors.OstiaryError) -> Respo
     elif isinstance(error, errors.BadInput):
         shown = msgspec.structs.replace(shown, new_password=True, error=text)
     elif isinstance(error, errors.DeviceTaken):
-        shown = msgspec.structs.replace(shown, taken_by=error.user_name, announced=error.session_id)
+        shown = msgspec.structs.replace(
+            shown, taken_by=error.user_name, announced=error.session_id, must_confirm=True
+        )
     elif isinstance(error, errors.WrongCredentials | errors.TooManyFailures | errors.Overloaded):
         shown = msgspec.structs.replace(shown, error=text)
     else:

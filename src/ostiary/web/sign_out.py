@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from litestar import Response, get, post
 
 from ostiary.domain.access import NOBODY, Caller
 from ostiary.edge.house import Visit
 from ostiary.edge.identify import by_cookie
-from ostiary.services import end, see
+from ostiary.services import doors, end, see
 from ostiary.web import flash, pages
 from ostiary.web.forms import Form
 from ostiary.web.outcome import display_names, lines_of
 from ostiary.web.passing import clear
-from ostiary.web.who import signed_in
+from ostiary.web.returning import HOME
+from ostiary.web.who import known, signed_in
 
 SIGNED_OUT = "/signed-out"
 
@@ -33,7 +35,8 @@ def sign_out_now(visit: Visit, form: Form) -> Response[Any]:
     """End the session and take its cookie away; twice is no error."""
     del form
     caller = by_cookie(visit, active=False)
-    response = pages.see_other(visit, SIGNED_OUT)
+    where = f"?{urlencode({'organization': caller.organization})}" if caller.organization else ""
+    response = pages.see_other(visit, SIGNED_OUT + where)
     if caller.session_id is not None:
         _end(visit, caller, caller.session_id, response)
     clear(visit, response)
@@ -51,7 +54,12 @@ def _end(visit: Visit, caller: Caller, session_id: str, response: Response[Any])
 
 @get(SIGNED_OUT, sync_to_thread=True)
 def signed_out_page(visit: Visit) -> Response[Any]:
-    """What signing out did."""
+    """What signing out did, and the way back to the same organization's door."""
     if by_cookie(visit, active=False).session_id is not None:
-        return pages.see_other(visit, "/account")
-    return pages.render(visit, "signed_out.html")
+        return pages.see_other(visit, HOME)
+    wanted = visit.request.query_params.get("organization") or ""
+    door = visit.house.database.read(doors.known_door, wanted) if wanted else None
+    if door is not None:
+        known(visit).brand = door
+    again = f"/sign-in/{quote(wanted)}" if door is not None else "/sign-in"
+    return pages.render(visit, "signed_out.html", again=again)

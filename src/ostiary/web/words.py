@@ -48,14 +48,14 @@ class Words:
         key, day = self._day(then)
         return self._time(then, self._t(f"time.{key}_at", day=day, clock=clock(then)), key)
 
-    def began(self, then: datetime, *, capital: bool = False) -> Markup:
+    def began(self, then: datetime) -> Markup:
         """``"today at 09:12"``; after a few days ``"3 weeks ago"``, ``"on 2 November"``."""
         key, day = self._day(then)
         if key != "day":
             text = self._t(f"time.{key}_at", day=day, clock=clock(then))
         else:
             text, key = self._ago(then), ""
-        return self._time(then, text[:1].upper() + text[1:] if capital else text, key)
+        return self._time(then, text, key)
 
     def place(self, device: Device) -> Markup:
         """``"Berlin, Germany"``; empty when it is not known."""

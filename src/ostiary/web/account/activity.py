@@ -70,16 +70,25 @@ def activity_page(visit: Visit) -> Response[Any]:
 
 
 def _entry(t: Translator, say: Words, caller: Caller, item: AuditEvent) -> Entry:
-    parts = [say.began(item.at, capital=True)]
+    parts = [say.began(item.at)]
     if item.address:
         parts.append(t("activity.from", address=item.address))
     if item.actor not in {caller.actor, "nobody", "system"}:
-        parts.append(t("activity.by", actor=item.actor))
+        parts.append(_by(t, item.actor))
     return Entry(
         icon=_ICONS.get(item.event, "info-circle"),
         text=_text(t, item),
         line=Markup(" · ").join(parts),
         alarming=item.event in {Event.SIGN_IN_FAILED, Event.SESSION_REPORTED},
+    )
+
+
+def _by(t: Translator, actor: str) -> Markup:
+    if actor == "operator":
+        return t("activity.by_operator")
+    kind, _, name = actor.partition("/")
+    return (
+        t("activity.by_application", name=name) if kind == "app" else t("activity.by", actor=actor)
     )
 
 
@@ -96,7 +105,7 @@ def _text(t: Translator, item: AuditEvent) -> Markup:
     key = f"activity.{item.event.value.replace('.', '_')}"
     if not t.has(key):
         return escape(item.event.value)
-    return t(key, device=device, seconds=item.detail.get("seconds", 0))
+    return t(key, device=device, application=item.application)
 
 
 def _address(cursor: str | None) -> str:
