@@ -25,7 +25,6 @@ from ostiary.gateways.encodings import Cost
 from ostiary.gateways.keys import Vault
 from ostiary.gateways.passwords import Passwords
 from ostiary.gateways.visitors import Places
-from ostiary.ops.app import create_app
 from ostiary.services import applications, organizations, passwords, setup, sign_in, users
 from ostiary.services.activity import Activity
 from ostiary.services.house import Act, House, Policy
@@ -95,6 +94,8 @@ class Installation:
     @cached_property
     def app(self) -> Litestar:
         """The real application; made when first asked for, since tests of services need none."""
+        from ostiary.ops.app import create_app  # noqa: PLC0415 - services do without the fronts
+
         return create_app(self.house, self._front)
 
     def close(self) -> None:

@@ -290,6 +290,7 @@ def update_user(
     if new.disabled and not old.disabled:
         _audit(tx, act, Event.USER_DISABLED, new, {})
         ended = end.end_access_of_user(tx, act, new, EndReason.USER_DISABLED)
+        records.forget_user(tx, new.organization, new.name)
     elif old.disabled and not new.disabled:
         _audit(tx, act, Event.USER_ENABLED, new, {})
     return Written(user=_required(tx, old.key), ended=ended)
@@ -315,6 +316,7 @@ def delete_user(tx: Transaction, act: Act, organization: str, name: str) -> Ende
     if act.caller.user_key == found.key:
         raise Protected("You cannot delete your own account.")
     ended = end.end_access_of_user(tx, act, found, EndReason.USER_DELETED)
+    records.forget_user(tx, organization, name)
     stand_in = f"deleted-{found.key}"
     changes.append(tx, Change.USER, act.now, [_subject(found)])
     devices.forget_user(tx, found.key)

@@ -15,7 +15,7 @@ _SUBJECTS = {"organization": organization, "user": user, "application": applicat
 
 
 class CutOff(msgspec.Struct, frozen=True, kw_only=True):
-    """One increment of an epoch, and what is still to be written for it."""
+    """One increment of an epoch, to ``epoch``, and what is still to be written for it."""
 
     id: int
     subject: str
@@ -56,11 +56,14 @@ def raise_epoch(
 def unfinished(tx: Transaction) -> list[CutOff]:
     """The cut-offs that still have rows to settle, oldest first."""
     found = []
-    for row in tx.rows(
-        select(cut_off).where(cut_off.c.finished_at.is_(None)).order_by(cut_off.c.id)
-    ):
-        table = _SUBJECTS[row.subject]
-        epoch = tx.number(select(table.c.epoch).where(table.c.key == row.subject_key))
+    epochs: dict[tuple[str, int], int] = {}
+    query = select(cut_off).where(cut_off.c.finished_at.is_(None)).order_by(cut_off.c.id.desc())
+    # From the last one back: each raised the epoch by one, and they are finished in their order.
+    for row in tx.rows(query):
+        of = (row.subject, row.subject_key)
+        if of not in epochs:
+            table = _SUBJECTS[row.subject]
+            epochs[of] = tx.number(select(table.c.epoch).where(table.c.key == row.subject_key))
         found.append(
             CutOff(
                 id=row.id,
@@ -68,10 +71,23 @@ def unfinished(tx: Transaction) -> list[CutOff]:
                 subject_key=row.subject_key,
                 reason=EndReason(row.reason),
                 actor=row.actor,
-                epoch=epoch,
+                epoch=epochs[of],
             )
         )
-    return found
+        epochs[of] -= 1
+    return found[::-1]
+
+
+def last_of(tx: Transaction, subject: str, key: int) -> tuple[EndReason, str] | None:
+    """Why and by whom something was last cut off; None: never."""
+    query = (
+        select(cut_off.c.reason, cut_off.c.actor)
+        .where(cut_off.c.subject == subject, cut_off.c.subject_key == key)
+        .order_by(cut_off.c.id.desc())
+        .limit(1)
+    )
+    row = tx.row(query)
+    return None if row is None else (EndReason(row.reason), row.actor)
 
 
 def any_unfinished(tx: Transaction) -> bool:

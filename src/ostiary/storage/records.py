@@ -210,7 +210,12 @@ def live_sessions(
             ),
         )
         .join(used, used.c.key == client_session.c.application_key)
-        .where(client_session.c.ended_at.is_(None), is_live(now))
+        .where(
+            client_session.c.ended_at.is_(None),
+            # The application was cut off: the session may live, its use there does not.
+            client_session.c.application_epoch == used.c.epoch,
+            is_live(now),
+        )
         .order_by(client_session.c.created_at, session_table.c.id)
     )
     names = tuple_(organization.c.name, session_table.c.user_name, used.c.name)
@@ -286,8 +291,37 @@ def unregister(tx: Transaction, key: RecordKey) -> None:
 
 
 def rename_user(tx: Transaction, owner: str, old: str, new: str) -> None:
-    """Follow a user's new name."""
-    for table in (record, registered_id):
-        tx.execute(
-            update(table).where(table.c.owner == owner, table.c.name == old).values(name=new)
-        )
+    """Follow a user's new name.
+
+    An application may have registered ids under that name before anybody had it: the two become
+    one record.
+    """
+    query = select(record).where(record.c.owner == owner, record.c.name == old)
+    for row in tx.rows(query.order_by(record.c.application)):
+        came, went = to_record(row), (owner, new, row.application)
+        there = get(tx, went, lock=True)
+        ids = registered_ids(tx, [came.key, went])
+        if there is None:
+            tx.execute(update(record).where(_is(record, came.key)).values(name=new))
+        else:
+            tx.execute(delete(record).where(_is(record, came.key)))
+            tx.execute(
+                update(record)
+                .where(_is(record, went))
+                .values(
+                    live=record.c.live + came.live,
+                    registered=there.registered or came.registered,
+                )
+            )
+        replace_registered(tx, came.key, [])
+        both = dict.fromkeys([*ids.get(went, ()), *ids.get(came.key, ())])
+        replace_registered(tx, went, [*both])
+
+
+def forget_user(tx: Transaction, owner: str, name: str) -> None:
+    """Forget what applications registered for a user; live sessions keep their records."""
+    mine = and_(registered_id.c.owner == owner, registered_id.c.name == name)
+    tx.execute(delete(registered_id).where(mine))
+    of_user = and_(record.c.owner == owner, record.c.name == name)
+    tx.execute(update(record).where(of_user).values(registered=False))
+    tx.execute(delete(record).where(of_user, record.c.live <= 0))

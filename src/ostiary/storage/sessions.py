@@ -297,6 +297,8 @@ def live_in_application(
     now: datetime,
 ) -> list[Session]:
     """The live sessions of a user that are used in one application, oldest use first."""
+    used = application.alias("used")
+    epoch = select(used.c.epoch).where(used.c.key == application_key)
     query = (
         rows_with_names()
         .join(
@@ -312,6 +314,7 @@ def live_in_application(
             session.c.user_key == user_key,
             client_session.c.application_key == application_key,
             client_session.c.ended_at.is_(None),
+            client_session.c.application_epoch == epoch.scalar_subquery(),
             is_live(now),
         )
         .order_by(client_session.c.created_at, session.c.id)
@@ -406,7 +409,7 @@ def of_cut_off(tx: Transaction, column: str, key: int, epoch: int, limit: int) -
         tx: the transaction.
         column: ``organization``, ``user`` or ``application``.
         key: the key of that row.
-        epoch: its epoch of now.
+        epoch: what the cut-off raised its epoch to; later ones have their own rows.
         limit: at most so many.
     """
     query = (
@@ -414,7 +417,7 @@ def of_cut_off(tx: Transaction, column: str, key: int, epoch: int, limit: int) -
         .where(
             session.c[f"{column}_key"] == key,
             session.c.ended_at.is_(None),
-            session.c[f"{column}_epoch"] != epoch,
+            session.c[f"{column}_epoch"] < epoch,
         )
         .limit(limit)
     )
