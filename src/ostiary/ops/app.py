@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
-from litestar import Litestar, Router
+from litestar import Litestar, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
 from ostiary import api, casdoor, forward_auth, web
 from ostiary.edge.headers import add_security_headers
-from ostiary.edge.house import Front, provide_visit
+from ostiary.edge.house import AnyRequest, Front, provide_visit
 from ostiary.ops.request_log import note_exception
 from ostiary.services.house import House
 
@@ -51,7 +51,7 @@ def create_app(
             *further,
         ],
         dependencies={"visit": Provide(provide_visit, sync_to_thread=False)},
-        exception_handlers=web.exception_handlers(),
+        exception_handlers={Exception: _answer},
         middleware=list(middleware),
         before_send=[add_security_headers],
         after_exception=[note_exception],
@@ -64,3 +64,11 @@ def create_app(
         # The log is configured once for the whole process, by `ostiary.ops.telemetry`.
         logging_config=None,
     )
+
+
+def _answer(request: AnyRequest, error: Exception) -> Response[Any]:
+    """What is answered where no route is: each front speaks for its own addresses."""
+    owned = api.owns(request.scope["path"])
+    handlers = api.exception_handlers() if owned else web.exception_handlers()
+    handler = next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)
+    return handler(request, error)
