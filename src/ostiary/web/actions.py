@@ -25,11 +25,11 @@ from ostiary.domain import errors
 from ostiary.domain.access import Caller, user_caller
 from ostiary.edge.errors import headers_of, status_of
 from ostiary.edge.house import Visit
+from ostiary.edge.passing import set_session
 from ostiary.services import sign_in
 from ostiary.web import flash, pages
 from ostiary.web.answers import error_text
 from ostiary.web.forms import Form
-from ostiary.web.passing import set_session
 from ostiary.web.returning import HOME
 from ostiary.web.who import known, signed_in
 

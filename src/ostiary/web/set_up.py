@@ -12,11 +12,11 @@ from ostiary.domain.access import NOBODY, user_caller
 from ostiary.domain.accounts import BUILT_IN, BUILT_IN_APPLICATION
 from ostiary.edge.errors import headers_of, status_of
 from ostiary.edge.house import Visit
+from ostiary.edge.passing import set_session
 from ostiary.services import setup, sign_in
 from ostiary.web import flash, pages
 from ostiary.web.answers import error_text
 from ostiary.web.forms import Form
-from ostiary.web.passing import set_session
 from ostiary.web.returning import HOME
 
 PATH = "/set-up"

@@ -17,12 +17,12 @@ from ostiary.domain.accounts import BUILT_IN_APPLICATION
 from ostiary.edge.errors import headers_of, status_of
 from ostiary.edge.house import Visit
 from ostiary.edge.identify import by_cookie
+from ostiary.edge.passing import set_session
 from ostiary.services import doors, setup, sign_in
 from ostiary.services.doors import Door
 from ostiary.web import pages
 from ostiary.web.answers import error_text
 from ostiary.web.forms import Form
-from ostiary.web.passing import set_session
 from ostiary.web.returning import HOME, safe_path
 from ostiary.web.who import known
 
@@ -117,7 +117,12 @@ def _show(visit: Visit, organization: str = "", application: str = "") -> Respon
     """Show the form; say why the last session ended, and who is signed in by now."""
     if not visit.house.database.read(setup.is_installed):
         return pages.render(visit, "set_up/waiting.html")
-    door = _door(visit, organization, application)
+    try:
+        door = _door(visit, organization, application)
+    except errors.NotFound:
+        if by_cookie(visit, active=False).organization != organization:
+            raise
+        return pages.see_other(visit, _PATH)  # an ended session of an organization that is gone
     caller = _visitor(visit, door)
     asked = visit.request.query_params.get("return_to")
     shown = SignInForm(
@@ -150,7 +155,7 @@ def _sign_in(
     try:
         signed_in = sign_in.sign_in(visit.house, visit.act(Caller()), _attempt(visit, form, shown))
     except errors.OstiaryError as error:
-        return _again(visit, shown, error)
+        return _again(visit, shown, error, chosen=bool(wanted))
     response = pages.see_other(visit, shown.return_to)
     set_session(visit, response, signed_in)
     return response
@@ -173,8 +178,16 @@ def _attempt(visit: Visit, form: Form, shown: SignInForm) -> sign_in.Attempt:
     )
 
 
-def _again(visit: Visit, shown: SignInForm, error: errors.OstiaryError) -> Response[Any]:
+def _again(
+    visit: Visit, shown: SignInForm, error: errors.OstiaryError, *, chosen: bool
+) -> Response[Any]:
     """The form once more, with what was wrong and what is needed besides.
+
+    Args:
+        visit: the request.
+        shown: the form.
+        error: what was wrong.
+        chosen: whether a new password came along.
 
     Raises:
         OstiaryError: whatever is no matter of this form.
@@ -183,7 +196,7 @@ def _again(visit: Visit, shown: SignInForm, error: errors.OstiaryError) -> Respo
     text = str(error_text(visit, error))
     if isinstance(error, errors.PasswordMustChange):
         shown = msgspec.structs.replace(shown, new_password=True)
-    elif isinstance(error, errors.BadInput):
+    elif isinstance(error, errors.BadInput) and chosen:
         shown = msgspec.structs.replace(shown, new_password=True, error=text)
     elif isinstance(error, errors.DeviceTaken):
         shown = msgspec.structs.replace(

@@ -10,11 +10,11 @@ from litestar import Response, get, post
 from ostiary.domain.access import NOBODY, Caller
 from ostiary.edge.house import Visit
 from ostiary.edge.identify import by_cookie
+from ostiary.edge.passing import clear
 from ostiary.services import doors, end, see
 from ostiary.web import flash, pages
 from ostiary.web.forms import Form
 from ostiary.web.outcome import display_names, lines_of
-from ostiary.web.passing import clear
 from ostiary.web.returning import HOME
 from ostiary.web.who import known, signed_in
 

@@ -10,12 +10,12 @@ from ostiary.domain import errors
 from ostiary.domain.access import Caller
 from ostiary.edge.errors import headers_of, status_of
 from ostiary.edge.house import Visit
+from ostiary.edge.passing import renew_session
 from ostiary.services import passwords, see
 from ostiary.web import flash, pages
 from ostiary.web.answers import error_text
 from ostiary.web.forms import Form
 from ostiary.web.outcome import display_names, lines_of
-from ostiary.web.passing import renew_session
 from ostiary.web.who import signed_in
 
 PATH = "/account/security"
