@@ -48,6 +48,11 @@ def prepare_store(tx: Transaction, act: Act, vault: Vault) -> None:
         Misconfigured: the store was written with another encryption key.
     """
     check_key(tx, vault)
+    if is_bound(tx) and signing_keys.count(tx):
+        return
+    # Another process may be doing the same at this moment, with a key of its own.
+    settings.lock(tx)
+    check_key(tx, vault)
     if not is_bound(tx):
         settings.put(tx, _CANARY, base64.b64encode(vault.canary()).decode())
     if signing_keys.count(tx) == 0:

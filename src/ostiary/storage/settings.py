@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, select, text, update
 
 from ostiary.storage.database import Transaction
 from ostiary.storage.tables import setting
@@ -12,6 +12,12 @@ def get(tx: Transaction, name: str) -> str | None:
     """A setting's value, or None."""
     row = tx.row(select(setting.c.value).where(setting.c.name == name))
     return None if row is None else str(row.value)
+
+
+def lock(tx: Transaction) -> None:
+    """Let nobody else write settings until the commit; SQLite's writers are alone already."""
+    if tx.is_postgresql:
+        tx.execute(text("LOCK TABLE setting IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def put(tx: Transaction, name: str, value: str) -> None:
