@@ -3,8 +3,69 @@
 from __future__ import annotations
 
 from litestar import Router
+from litestar.di import Provide
+
+from ostiary.casdoor import (
+    account,
+    app_login,
+    applications,
+    health,
+    login,
+    logout,
+    organizations,
+    passwords,
+    sessions,
+    unknown,
+    users,
+)
+from ostiary.casdoor.reading import provide_wire
+from ostiary.casdoor.refusals import exception_handlers
 
 
 def routers() -> list[Router]:
     """The routes of this front."""
-    return []
+    return [
+        Router(
+            path="/api",
+            route_handlers=[
+                health.health,
+                login.login,
+                logout.logout,
+                logout.sso_logout,
+                account.get_account,
+                app_login.get_app_login,
+                sessions.get_sessions,
+                sessions.get_session,
+                sessions.is_session_duplicated,
+                sessions.add_session,
+                sessions.update_session,
+                sessions.delete_session,
+                users.get_users,
+                users.get_global_users,
+                users.get_sorted_users,
+                users.get_user_count,
+                users.get_user,
+                users.add_user,
+                users.update_user,
+                users.delete_user,
+                passwords.check_user_password,
+                passwords.set_password,
+                organizations.get_organizations,
+                organizations.get_organization_names,
+                organizations.get_organization,
+                organizations.add_organization,
+                organizations.update_organization,
+                organizations.delete_organization,
+                applications.get_applications,
+                applications.get_organization_applications,
+                applications.get_application,
+                applications.add_application,
+                applications.update_application,
+                applications.delete_application,
+                unknown.unknown,
+            ],
+            dependencies={"wire": Provide(provide_wire)},
+            exception_handlers=exception_handlers(),
+            include_in_schema=False,
+        )
+    ]

@@ -20,3 +20,8 @@ def application_of_client(tx: Transaction, client_id: str) -> Application | None
 def organization(tx: Transaction, name: str) -> Organization | None:
     """An organization by its name."""
     return organizations.get(tx, name)
+
+
+def applications_of(tx: Transaction, organization: str) -> list[Application]:
+    """The applications of an organization, oldest first."""
+    return applications.every(tx, organization_name=organization)
