@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from ostiary.domain.errors import Misconfigured
@@ -29,7 +30,7 @@ def glance(url: str) -> Iterator[Database | None]:
         The store, or None where the file is not there yet and can be made.
 
     Raises:
-        Misconfigured: it could not be written, or the file could not be made.
+        Misconfigured: it could not be written, the file could not be made, or is no database.
         Unavailable: from the first read: it does not answer.
     """
     parsed = parse_url(url)
@@ -48,6 +49,8 @@ def glance(url: str) -> Iterator[Database | None]:
         store = _read_only(path)
         try:
             yield store
+        except DBAPIError as error:
+            raise Misconfigured(f"The database {path} cannot be used: {error.orig}.") from error
         finally:
             store.close()
     else:
