@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,9 @@ from ostiary.storage.urls import file_url, parse_url
 
 PASSWORD_QUEUE = 128
 """Sign-ins that may wait for their password to be compared; a few seconds' worth of them."""
+
+_ROOM_TO_START = 1_048_576
+"""Bytes; an empty database with its journal takes half of that."""
 
 TRANSACTIONS = 16
 """Transactions that one process has open at a time; further ones wait for some milliseconds."""
@@ -164,13 +168,21 @@ def _unusable(error: Unavailable, config: Config) -> Misconfigured:
     said = " ".join(error.detail.split())
     if config.storage.url.startswith("postgres"):
         advice = "See that PostgreSQL runs, and that storage.url names its host, user and database."
-    elif "full" in said:
+    elif "full" in said or _is_full(Path(config.storage.data)):
         advice = "The disk is full: make room and start again. Nothing was lost."
     elif "readonly" in said or "read-only" in said:
         advice = "Let the user that runs Ostiary write the database and the directory it lies in."
     else:
         advice = "See that its directory exists, can be written, and lies on a healthy disk."
     return Misconfigured(f"The database cannot be used: {said}. {advice}")
+
+
+def _is_full(directory: Path) -> bool:
+    """Whether SQLite's "disk I/O error" means that: it does where shared memory found no room."""
+    try:
+        return shutil.disk_usage(directory).free < _ROOM_TO_START
+    except OSError:
+        return False
 
 
 def _password_threads(workers: int) -> int:
