@@ -62,7 +62,7 @@ class ApplicationView(msgspec.Struct, frozen=True, kw_only=True):
     created_at: Moment
 
 
-class NewApplicationView(ApplicationView, frozen=True, kw_only=True):
+class AddedApplicationView(ApplicationView, frozen=True, kw_only=True):
     """An application that was just added, with its secret."""
 
     client_secret: ClientSecret
@@ -142,14 +142,14 @@ def list_applications(call: Call, query: ApplicationQuery) -> Listing[Applicatio
         )
     },
 )
-def add_application(call: Call, body: NewApplication) -> NewApplicationView:
+def add_application(call: Call, body: NewApplication) -> AddedApplicationView:
     """Translate."""
     vault = call.house.vault
     change = _change(body, Overrides())
     added = call.write(applications.add_application, vault, body.organization, body.name, change)
     call.created("applications", added.name)
     shown = msgspec.structs.asdict(application_view(added))
-    return NewApplicationView(**shown, client_secret=applications.secret_of(vault, added))
+    return AddedApplicationView(**shown, client_secret=applications.secret_of(vault, added))
 
 
 @operation(

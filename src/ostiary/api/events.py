@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ostiary.api.asked import Cursor, Moment, PageLength, Word, in_utc
 from ostiary.api.contract import Call, operation
-from ostiary.api.views import EventView, Listing, event_view, listing
+from ostiary.api.views import AuditEventView, Listing, event_view, listing
 from ostiary.domain.errors import BadCursor, NotAllowed
 from ostiary.domain.events import Event
 from ostiary.services import events
@@ -61,7 +61,7 @@ class EventQuery(OwnEventQuery, frozen=True, kw_only=True, forbid_unknown_fields
     ),
     raises=(NotAllowed, BadCursor),
 )
-def list_events(call: Call, query: EventQuery) -> Listing[EventView]:
+def list_events(call: Call, query: EventQuery) -> Listing[AuditEventView]:
     """Translate."""
     values = event_values(query)
     return listing(call.read(events.list_events, call.house.vault, **values), event_view)

@@ -11,8 +11,8 @@ from ostiary.api.asked import Paged
 from ostiary.api.contract import Call, operation
 from ostiary.api.events import OwnEventQuery, event_values
 from ostiary.api.views import (
+    AuditEventView,
     EndingView,
-    EventView,
     Listing,
     SessionView,
     UserView,
@@ -214,7 +214,7 @@ def sign_out(call: Call) -> EndingView:
     raises=(BadCursor,),
     by_session=True,
 )
-def list_my_events(call: Call, query: OwnEventQuery) -> Listing[EventView]:
+def list_my_events(call: Call, query: OwnEventQuery) -> Listing[AuditEventView]:
     """Translate."""
     values = event_values(query)
     values["organization"], values["user"] = call.caller.organization, call.caller.name

@@ -47,6 +47,7 @@ _CREATED = 201
 _TOO_LARGE = 413
 _UNSUPPORTED = 415
 _SERVER_ERROR = 500
+_LIST = re.compile(r"Listing_(\w+?)(View)?_")
 _SECTION = re.compile(r" \((DESIGN|REQUIREMENTS|contract|STYLE)[^)]*\)")
 _HEADERS: dict[int, tuple[str, str]] = {
     401: ("WWW-Authenticate", "What to authenticate with."),
@@ -63,15 +64,13 @@ def document(operations: Sequence[Operation], public_url: str) -> Document:
         public_url: where, without a trailing slash.
     """
     types = list(_types(operations))
-    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    schemas, components = _described_types(types)
     known: Known = dict(zip(types, schemas, strict=True))
-    for schema in components.values():
-        # A docstring may point into the project's own papers; a reader of this has none of them.
-        schema["description"] = _SECTION.sub("", schema.get("description", ""))
     paths: Document = {}
     for item in operations:
         described = _operation(item, known, components)
         paths.setdefault(PREFIX + item.path, {})[item.method.lower()] = described
+    queries = {known[item.query]["$ref"].rpartition("/")[2] for item in operations if item.query}
     prefix = "__Host-" if public_url.startswith("https://") else ""
     return {
         "openapi": "3.1.0",
@@ -80,7 +79,8 @@ def document(operations: Sequence[Operation], public_url: str) -> Document:
         "tags": [{"name": tag} for tag in dict.fromkeys(item.tag for item in operations)],
         "paths": paths,
         "components": {
-            "schemas": components,
+            # Queries stand at their operations, parameter by parameter.
+            "schemas": {k: v for k, v in components.items() if k not in queries},
             "securitySchemes": {
                 "session": {
                     "type": "apiKey",
@@ -105,6 +105,22 @@ def _types(operations: Iterable[Operation]) -> Iterable[Any]:
             if one is not None:
                 found[one] = None
     return found
+
+
+def _described_types(types: Sequence[Any]) -> tuple[tuple[Document, ...], Document]:
+    """The types as references, and what these point to: ``Session``, ``SessionList``."""
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    names = {name: _LIST.sub(r"\1List", name).removesuffix("View") for name in components}
+    text = msgspec.json.encode((schemas, components)).decode()
+    for old, new in names.items():
+        text = text.replace(f'"{_REF.format(name=old)}"', f'"{_REF.format(name=new)}"')
+    schemas, components = msgspec.json.decode(text)
+    found = {}
+    for old, schema in components.items():
+        # A docstring may point into the project's own papers; a reader of this has none of them.
+        description = _SECTION.sub("", schema.pop("description", ""))
+        found[names[old]] = {**schema, "title": names[old], "description": description}
+    return tuple(schemas), found
 
 
 def _operation(item: Operation, known: Known, components: Document) -> Document:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
@@ -31,6 +30,13 @@ BY_STATUS = {
     415: "unsupported_media_type",
 }
 """The codes of what the protocol itself refuses; every other code is an error's own."""
+
+
+_TEXTS = {
+    404: "There is nothing at this address.",
+    405: "This address does not know this method; Allow names those that it knows.",
+    413: "The body is larger than this server takes.",
+}
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +124,7 @@ def _protocol(request: AnyRequest, error: HTTPException) -> Response[bytes]:
         type=_address(visit, code),
         title=_title(code),
         status=status,
-        detail=error.detail or HTTPStatus(status).phrase,
+        detail=_TEXTS.get(status) or error.detail,
         code=code,
     )
     allow = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}

@@ -332,7 +332,7 @@ def user_view(item: accounts.User) -> UserView:
     )
 
 
-class EventView(msgspec.Struct, frozen=True, kw_only=True):
+class AuditEventView(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the audit."""
 
     id: Annotated[int, Meta(description="It grows with time.", examples=[4_711])]
@@ -358,9 +358,9 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     detail: Annotated[dict[str, Any], Meta(description="Old and new values, and the like.")]
 
 
-def event_view(item: events.AuditEvent) -> EventView:
+def event_view(item: events.AuditEvent) -> AuditEventView:
     """An event as it is answered."""
-    return EventView(
+    return AuditEventView(
         id=item.id,
         at=item.at,
         event=item.event,
