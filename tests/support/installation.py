@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from litestar import Litestar
 from litestar.testing import TestClient
@@ -212,7 +213,9 @@ class Installation:
         started = self.start_session(organization, user, **further)
         client = self.browser(agent)
         prefix = "__Host-" if self.public_url.startswith("https") else ""
-        client.cookies.set(prefix + "sid", started.secret)
+        # With the host, as if the server had set them, so that it can also set them anew.
+        host = urlsplit(self.public_url).hostname or ""
+        client.cookies.set(prefix + "sid", started.secret, domain=host)
         if started.device_secret:
-            client.cookies.set(prefix + "device", started.device_secret)
+            client.cookies.set(prefix + "device", started.device_secret, domain=host)
         return client, started.session.id
