@@ -19,7 +19,9 @@ import structlog
 import uvicorn
 import uvloop
 
-from ostiary.edge.fast_check import protocol_for
+from ostiary.domain.errors import Misconfigured
+from ostiary.edge.checks import Checks
+from ostiary.edge.fast_check import FastCheck, protocol_for, require_known_uvicorn
 from ostiary.edge.house import Front
 from ostiary.gateways.addresses import parse_networks
 from ostiary.ops import health
@@ -31,6 +33,7 @@ from ostiary.ops.listening import BACKLOG
 from ostiary.ops.metrics import Metrics
 from ostiary.ops.request_log import RequestLog
 from ostiary.services.house import House
+from ostiary.storage.live_view import LiveView, SqliteGate
 
 READY: Final = b"r"
 """What a worker sends to its supervisor when it answers."""
@@ -76,9 +79,10 @@ def work(
     house = open_house(config, create=False)
     try:
         house.database.after_commit = metrics.committed
-        server = _server(config, house, metrics, ready=lambda: supervisor.sendall(READY))
+        protocol = _fast_protocol(secure=front_of(config).secure)
+        server = _server(config, house, metrics, protocol, ready=lambda: supervisor.sendall(READY))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(server, listener, supervisor))
+            runner.run(_serve(server, house, protocol, listener, supervisor))
     finally:
         close_house(house)
     return 0
@@ -118,8 +122,39 @@ class _Server(uvicorn.Server):
             signal.setitimer(signal.ITIMER_REAL, DRAIN)
 
 
+def _fast_protocol(*, secure: bool) -> type[FastCheck] | None:
+    """What answers ``/check`` in the parser; None: this uvicorn is not the one it was made for."""
+    try:
+        require_known_uvicorn()
+    except Misconfigured as error:
+        _log.warning("fast_check.off", detail=f"{error.text} /check takes the plain route.")
+        return None
+    return protocol_for(None, secure=secure)
+
+
+@contextlib.contextmanager
+def _answering_checks(house: House, protocol: type[FastCheck] | None) -> Iterator[None]:
+    """Let a protocol answer from a live view of this process; on PostgreSQL each reads the row."""
+    if protocol is None:
+        yield
+        return
+    on_file = not house.database.is_postgresql
+    checks = Checks(house, LiveView(SqliteGate(house.database)) if on_file else None)
+    protocol.checks = checks
+    try:
+        yield
+    finally:
+        protocol.checks = None
+        checks.close()
+
+
 def _server(
-    config: Config, house: House, metrics: Metrics, *, ready: Callable[[], None]
+    config: Config,
+    house: House,
+    metrics: Metrics,
+    protocol: type[FastCheck] | None,
+    *,
+    ready: Callable[[], None],
 ) -> _Server:
     front = front_of(config)
     jobs = Jobs(house, metrics, sweep_every=config.jobs.sweep_every)
@@ -134,7 +169,7 @@ def _server(
     return _Server(
         uvicorn.Config(
             logged,
-            http=protocol_for(None, secure=front.secure),
+            http=protocol or "httptools",
             ws="none",
             lifespan="on",
             log_config=None,
@@ -150,7 +185,13 @@ def _server(
     )
 
 
-async def _serve(server: _Server, listener: socket.socket, supervisor: socket.socket) -> None:
+async def _serve(
+    server: _Server,
+    house: House,
+    protocol: type[FastCheck] | None,
+    listener: socket.socket,
+    supervisor: socket.socket,
+) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(HANDLER_THREADS, thread_name_prefix="handlers"))
     loop.add_signal_handler(signal.SIGTERM, server.stop)
@@ -163,7 +204,8 @@ async def _serve(server: _Server, listener: socket.socket, supervisor: socket.so
     # The supervisor sends nothing: when there is something to read, it is the end.
     loop.add_reader(supervisor, supervisor_is_gone)
     try:
-        await server.serve(sockets=[listener])
+        with _answering_checks(house, protocol):
+            await server.serve(sockets=[listener])
     finally:
         loop.remove_reader(supervisor)
         loop.remove_signal_handler(signal.SIGTERM)
