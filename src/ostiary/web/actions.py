@@ -29,7 +29,7 @@ from ostiary.edge.passing import set_session
 from ostiary.services import sign_in
 from ostiary.web import flash, pages
 from ostiary.web.answers import error_text
-from ostiary.web.forms import Form
+from ostiary.web.forms import Form, TheForm, TheVisit
 from ostiary.web.returning import HOME
 from ostiary.web.who import known, signed_in
 
@@ -71,13 +71,13 @@ def carry_out(visit: Visit, caller: Caller, name: str, form: Form) -> Response[A
 
 
 @get("/reauthenticate", sync_to_thread=False)
-def reauthenticate_page(visit: Visit) -> Response[Any]:
+def reauthenticate_page(visit: TheVisit) -> Response[Any]:
     """Nothing waits for a password at an address: back to My sessions."""
     return pages.see_other(visit, HOME)
 
 
 @post("/reauthenticate", sync_to_thread=True, status_code=200)
-def reauthenticate(visit: Visit, form: Form) -> Response[Any]:
+def reauthenticate(visit: TheVisit, form: TheForm) -> Response[Any]:
     """Check the password, renew the session's secret, and carry on."""
     caller = signed_in(visit)
     waiting = _unsealed(visit, caller, form.text("then"))

@@ -7,10 +7,10 @@ forget the two proofs of `ostiary.edge.csrf` (REQUIREMENTS E09, E10, F08).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import ClientException
 from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
@@ -54,7 +54,11 @@ class Form:
         return Form([*kept, *fields.items()])
 
 
-async def provide_form(visit: Visit, body: bytes) -> Form:
+TheVisit: TypeAlias = NamedDependency[Visit]
+"""The request, as handlers name it."""
+
+
+async def provide_form(visit: TheVisit, body: bytes) -> Form:
     """Read the form of a post.
 
     Raises:
@@ -66,6 +70,10 @@ async def provide_form(visit: Visit, body: bytes) -> Form:
     tokens = [value for name, value in pairs if name == csrf.FIELD]
     csrf.require_form_token(visit, tokens[0] if len(tokens) == 1 else "")
     return Form(pairs)
+
+
+TheForm: TypeAlias = NamedDependency[Form]
+"""The form of a post, as handlers name it."""
 
 
 def form_dependencies() -> dict[str, Provide]:

@@ -16,7 +16,7 @@ from ostiary.edge.passing import set_session
 from ostiary.services import setup, sign_in
 from ostiary.web import flash, pages
 from ostiary.web.answers import error_text
-from ostiary.web.forms import Form
+from ostiary.web.forms import TheForm, TheVisit
 from ostiary.web.returning import HOME
 
 PATH = "/set-up"
@@ -32,7 +32,7 @@ def setup_address(public_url: str, secret: str) -> str:
 
 
 @get(PATH, sync_to_thread=True)
-def set_up_page(visit: Visit) -> Response[Any]:
+def set_up_page(visit: TheVisit) -> Response[Any]:
     """Ask for the administrator's name and password.
 
     Raises:
@@ -44,7 +44,7 @@ def set_up_page(visit: Visit) -> Response[Any]:
 
 
 @post(PATH, sync_to_thread=True, status_code=200)
-def set_up_now(visit: Visit, form: Form) -> Response[Any]:
+def set_up_now(visit: TheVisit, form: TheForm) -> Response[Any]:
     """Make the administrator, and sign in as such.
 
     Raises:

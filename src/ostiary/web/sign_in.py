@@ -22,7 +22,7 @@ from ostiary.services import doors, setup, sign_in
 from ostiary.services.doors import Door
 from ostiary.web import pages
 from ostiary.web.answers import error_text
-from ostiary.web.forms import Form
+from ostiary.web.forms import Form, TheForm, TheVisit
 from ostiary.web.returning import HOME, safe_path
 from ostiary.web.who import known
 
@@ -66,38 +66,40 @@ def door_address(door: Door | None) -> str:
 
 # One handler a path: Litestar wraps a handler of several paths in a thread several times.
 @get(_PATH, sync_to_thread=True)
-def sign_in_page(visit: Visit) -> Response[Any]:
+def sign_in_page(visit: TheVisit) -> Response[Any]:
     """The page that asks for the organization too, when there are several."""
     return _show(visit)
 
 
 @get(_OF_ORGANIZATION, sync_to_thread=True)
-def sign_in_page_of_organization(visit: Visit, organization: str) -> Response[Any]:
+def sign_in_page_of_organization(visit: TheVisit, organization: str) -> Response[Any]:
     """The page of an organization."""
     return _show(visit, organization)
 
 
 @get(_OF_APPLICATION, sync_to_thread=True)
-def sign_in_page_of_application(visit: Visit, organization: str, application: str) -> Response[Any]:
+def sign_in_page_of_application(
+    visit: TheVisit, organization: str, application: str
+) -> Response[Any]:
     """The page of an organization's application."""
     return _show(visit, organization, application)
 
 
 @post(_PATH, sync_to_thread=True, status_code=200)
-def sign_in_now(visit: Visit, form: Form) -> Response[Any]:
+def sign_in_now(visit: TheVisit, form: TheForm) -> Response[Any]:
     """Sign in with the organization that was typed."""
     return _sign_in(visit, form)
 
 
 @post(_OF_ORGANIZATION, sync_to_thread=True, status_code=200)
-def sign_in_now_to_organization(visit: Visit, form: Form, organization: str) -> Response[Any]:
+def sign_in_now_to_organization(visit: TheVisit, form: TheForm, organization: str) -> Response[Any]:
     """Sign in to an organization."""
     return _sign_in(visit, form, organization)
 
 
 @post(_OF_APPLICATION, sync_to_thread=True, status_code=200)
 def sign_in_now_to_application(
-    visit: Visit, form: Form, organization: str, application: str
+    visit: TheVisit, form: TheForm, organization: str, application: str
 ) -> Response[Any]:
     """Sign in to an application."""
     return _sign_in(visit, form, organization, application)
@@ -120,9 +122,10 @@ def _show(visit: Visit, organization: str = "", application: str = "") -> Respon
     try:
         door = _door(visit, organization, application)
     except errors.NotFound:
-        if by_cookie(visit, active=False).organization != organization:
+        last = by_cookie(visit, active=False)
+        if not last.dead_reason or last.organization != organization:
             raise
-        return pages.see_other(visit, _PATH)  # an ended session of an organization that is gone
+        return pages.see_other(visit, _PATH)  # the organization went, and its sessions with it
     caller = _visitor(visit, door)
     asked = visit.request.query_params.get("return_to")
     shown = SignInForm(

@@ -13,7 +13,7 @@ from ostiary.edge.identify import by_cookie
 from ostiary.edge.passing import clear
 from ostiary.services import doors, end, see
 from ostiary.web import flash, pages
-from ostiary.web.forms import Form
+from ostiary.web.forms import TheForm, TheVisit
 from ostiary.web.outcome import display_names, lines_of
 from ostiary.web.returning import HOME
 from ostiary.web.who import known, signed_in
@@ -22,7 +22,7 @@ SIGNED_OUT = "/signed-out"
 
 
 @get("/sign-out", sync_to_thread=True)
-def sign_out_page(visit: Visit) -> Response[Any]:
+def sign_out_page(visit: TheVisit) -> Response[Any]:
     """Ask; somebody else's link or picture signs nobody out."""
     if by_cookie(visit, active=False).session_id is None:
         return pages.see_other(visit, SIGNED_OUT)
@@ -31,7 +31,7 @@ def sign_out_page(visit: Visit) -> Response[Any]:
 
 
 @post("/sign-out", sync_to_thread=True, status_code=200)
-def sign_out_now(visit: Visit, form: Form) -> Response[Any]:
+def sign_out_now(visit: TheVisit, form: TheForm) -> Response[Any]:
     """End the session and take its cookie away; twice is no error."""
     del form
     caller = by_cookie(visit, active=False)
@@ -53,7 +53,7 @@ def _end(visit: Visit, caller: Caller, session_id: str, response: Response[Any])
 
 
 @get(SIGNED_OUT, sync_to_thread=True)
-def signed_out_page(visit: Visit) -> Response[Any]:
+def signed_out_page(visit: TheVisit) -> Response[Any]:
     """What signing out did, and the way back to the same organization's door."""
     if by_cookie(visit, active=False).session_id is not None:
         return pages.see_other(visit, HOME)

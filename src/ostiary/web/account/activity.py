@@ -12,9 +12,9 @@ from markupsafe import Markup, escape
 from ostiary.domain.access import Caller
 from ostiary.domain.events import AuditEvent, Event
 from ostiary.domain.search import Page
-from ostiary.edge.house import Visit
 from ostiary.services import events
 from ostiary.web import pages
+from ostiary.web.forms import TheVisit
 from ostiary.web.messages import Translator
 from ostiary.web.who import signed_in
 from ostiary.web.words import Words
@@ -44,7 +44,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @get(PATH, sync_to_thread=True)
-def activity_page(visit: Visit) -> Response[Any]:
+def activity_page(visit: TheVisit) -> Response[Any]:
     """The newest first."""
     caller = signed_in(visit)
     found: Page[AuditEvent] = visit.house.database.read(

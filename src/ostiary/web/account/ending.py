@@ -17,7 +17,7 @@ from ostiary.services import end, report, see
 from ostiary.services.see import Seen
 from ostiary.web import actions, flash, pages
 from ostiary.web.account.sessions import describer_of
-from ostiary.web.forms import Form
+from ostiary.web.forms import Form, TheForm, TheVisit
 from ostiary.web.outcome import display_names, lines_of
 from ostiary.web.returning import HOME
 from ostiary.web.who import signed_in
@@ -26,33 +26,33 @@ _MANY = 100
 
 
 @get("/account/sessions/{session_id:str}/end", sync_to_thread=True)
-def end_page(visit: Visit, session_id: str) -> Response[Any]:
+def end_page(visit: TheVisit, session_id: str) -> Response[Any]:
     """Ask whether this device's session shall end."""
     return _ask(visit, session_id, "account/end.html")
 
 
 @post("/account/sessions/{session_id:str}/end", sync_to_thread=True, status_code=200)
-def end_now(visit: Visit, session_id: str, form: Form) -> Response[Any]:
+def end_now(visit: TheVisit, session_id: str, form: TheForm) -> Response[Any]:
     """End it."""
     wanted = form.having(session_id=session_id)
     return actions.carry_out(visit, signed_in(visit), "account.end", wanted)
 
 
 @get("/account/sessions/{session_id:str}/not-me", sync_to_thread=True)
-def not_me_page(visit: Visit, session_id: str) -> Response[Any]:
+def not_me_page(visit: TheVisit, session_id: str) -> Response[Any]:
     """Say what happens when somebody says that a session is not hers."""
     return _ask(visit, session_id, "account/not_me.html")
 
 
 @post("/account/sessions/{session_id:str}/not-me", sync_to_thread=True, status_code=200)
-def not_me_now(visit: Visit, session_id: str, form: Form) -> Response[Any]:
+def not_me_now(visit: TheVisit, session_id: str, form: TheForm) -> Response[Any]:
     """End it, tell the administrators, and ask for a new password."""
     wanted = form.having(session_id=session_id)
     return actions.carry_out(visit, signed_in(visit), "account.not_me", wanted)
 
 
 @get("/account/end-others", sync_to_thread=True)
-def end_others_page(visit: Visit) -> Response[Any]:
+def end_others_page(visit: TheVisit) -> Response[Any]:
     """Ask whether every other session shall end."""
     caller = signed_in(visit)
     found = visit.house.database.read(
@@ -66,7 +66,7 @@ def end_others_page(visit: Visit) -> Response[Any]:
 
 
 @post("/account/end-others", sync_to_thread=True, status_code=200)
-def end_others_now(visit: Visit, form: Form) -> Response[Any]:
+def end_others_now(visit: TheVisit, form: TheForm) -> Response[Any]:
     """End them."""
     return actions.carry_out(visit, signed_in(visit), "account.end_others", form)
 

@@ -15,7 +15,7 @@ from ostiary.services.see import Seen
 from ostiary.web import flash, pages
 from ostiary.web.account.sessions import describer_of
 from ostiary.web.answers import error_text
-from ostiary.web.forms import Form
+from ostiary.web.forms import TheForm, TheVisit
 from ostiary.web.returning import HOME
 from ostiary.web.who import signed_in
 
@@ -23,7 +23,7 @@ _PATH = "/account/sessions/{session_id:str}/name"
 
 
 @get(_PATH, sync_to_thread=True)
-def label_page(visit: Visit, session_id: str) -> Response[Any]:
+def label_page(visit: TheVisit, session_id: str) -> Response[Any]:
     """Ask for a name."""
     caller = signed_in(visit)
     seen = visit.house.database.read(see.one_session, visit.act(caller), session_id)
@@ -33,7 +33,7 @@ def label_page(visit: Visit, session_id: str) -> Response[Any]:
 
 
 @post(_PATH, sync_to_thread=True, status_code=200)
-def label_now(visit: Visit, session_id: str, form: Form) -> Response[Any]:
+def label_now(visit: TheVisit, session_id: str, form: TheForm) -> Response[Any]:
     """Take the name, or take it away."""
     caller = signed_in(visit)
     act, text = visit.act(caller), form.text("name")

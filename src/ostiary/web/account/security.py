@@ -14,7 +14,7 @@ from ostiary.edge.passing import renew_session
 from ostiary.services import passwords, see
 from ostiary.web import flash, pages
 from ostiary.web.answers import error_text
-from ostiary.web.forms import Form
+from ostiary.web.forms import TheForm, TheVisit
 from ostiary.web.outcome import display_names, lines_of
 from ostiary.web.who import signed_in
 
@@ -24,13 +24,13 @@ _BAD_REQUEST = 400
 
 
 @get(PATH, sync_to_thread=True)
-def security_page(visit: Visit) -> Response[Any]:
+def security_page(visit: TheVisit) -> Response[Any]:
     """The form that changes the password."""
     return _render(visit, signed_in(visit))
 
 
 @post(PATH, sync_to_thread=True, status_code=200)
-def change_password(visit: Visit, form: Form) -> Response[Any]:
+def change_password(visit: TheVisit, form: TheForm) -> Response[Any]:
     """Change it; the other sessions end, and this one gets a new secret."""
     caller = signed_in(visit)
     new = form.text("new_password")

@@ -13,6 +13,7 @@ from ostiary.services import see
 from ostiary.services.see import Seen
 from ostiary.web import pages
 from ostiary.web.account.rows import Describer
+from ostiary.web.forms import TheVisit
 from ostiary.web.returning import HOME
 from ostiary.web.who import signed_in
 from ostiary.web.words import Words
@@ -22,13 +23,13 @@ _DAY = 86_400
 
 
 @get("/", sync_to_thread=False)
-def home(visit: Visit) -> Response[Any]:
+def home(visit: TheVisit) -> Response[Any]:
     """The front door leads to My sessions, and that to the sign-in."""
     return pages.see_other(visit, HOME)
 
 
 @get(HOME, sync_to_thread=True)
-def my_sessions_page(visit: Visit) -> Response[Any]:
+def my_sessions_page(visit: TheVisit) -> Response[Any]:
     """Every session of one's own, the one in use first."""
     caller = signed_in(visit)
     found: Page[Seen] = visit.house.database.read(
