@@ -1,0 +1,1 @@
+"""Journeys through the services, on a real store."""
