@@ -6,20 +6,35 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    Table,
+    and_,
+    func,
+    literal,
+    select,
+    tuple_,
+    type_coerce,
+)
 from sqlalchemy.sql import operators
 
+from ostiary.domain.accounts import BUILT_IN_APPLICATION
 from ostiary.domain.search import Order, Position, SessionFilter, Sort, State
 from ostiary.domain.session import EndReason, Session
 from ostiary.storage.database import Transaction
 from ostiary.storage.sessions import is_live, rows_with_names, to_session
 from ostiary.storage.tables import (
+    NUMBER,
     application,
     client_session,
     micros,
     organization,
     session,
 )
+from ostiary.storage.words import says
 
 
 def page(
@@ -38,11 +53,12 @@ def page(
     """
     backwards = after is not None and after.backwards
     descending = order.descending != backwards
-    columns = _columns(order.sort)
-    query = _matching(chosen, now)
+    # The sessions of one user need not be sorted by the user.
+    sort = Sort.CREATED if order.sort is Sort.USER and chosen.user else order.sort
+    query, columns = _listed(chosen, sort, now)
     if after is not None:
         compare = operators.lt if descending else operators.gt
-        query = query.where(compare(tuple_(*columns), tuple_(*_values(order.sort, after))))
+        query = query.where(compare(tuple_(*columns), tuple_(*_values(sort, after))))
     query = query.order_by(*(c.desc() if descending else c.asc() for c in columns)).limit(limit)
     found = [to_session(row) for row in tx.rows(query)]
     return found[::-1] if backwards else found
@@ -103,19 +119,31 @@ def users(tx: Transaction, chosen: SessionFilter, *, but: str | None = None, now
 def applications(
     tx: Transaction, chosen: SessionFilter, *, but: str | None = None, now: datetime
 ) -> Sequence[tuple[str, str]]:
-    """The applications that the matching sessions are used in, with their logout addresses."""
-    inside = _matching(chosen, now, but=but).with_only_columns(session.c.id)
-    query = (
-        select(application.c.name, application.c.backchannel_logout_uri)
-        .where(
-            application.c.key.in_(
-                select(client_session.c.application_key).where(
-                    client_session.c.session_id.in_(inside),
-                    client_session.c.ended_at.is_(None),
-                )
-            )
+    """The applications that the matching sessions are used in, with their logout addresses.
+
+    Each application looks for one such session, and finds it at once where there are many.
+    """
+    told, used = application.alias("told"), client_session.alias("used")
+    inside = (
+        _matching(chosen, now, but=but)
+        .with_only_columns(literal(1))
+        .join(
+            used,
+            and_(
+                used.c.organization_key == session.c.organization_key,
+                used.c.user_key == session.c.user_key,
+                used.c.session_id == session.c.id,
+            ),
         )
-        .order_by(application.c.name)
+    )
+    query = (
+        select(told.c.name, told.c.backchannel_logout_uri)
+        .where(
+            inside.where(used.c.application_key == told.c.key, used.c.ended_at.is_(None))
+            .correlate(told)
+            .exists()
+        )
+        .order_by(told.c.name)
     )
     return [(row.name, row.backchannel_logout_uri) for row in tx.rows(query)]
 
@@ -151,32 +179,89 @@ def position_of(item: Session, sort: Sort) -> Position:
     return Position(instant=micros(instant), id=item.id, name=name)
 
 
-def _columns(sort: Sort) -> tuple[ColumnElement[Any], ...]:
-    number = session.c.user_key.type
+def _listed(
+    chosen: SessionFilter, sort: Sort, now: datetime
+) -> tuple[Select[Any], tuple[ColumnElement[Any], ...]]:
+    """The sessions of a filter, and the columns that sort them.
+
+    They are the columns of an index and compared as numbers, since a cast would hide them from it.
+    """
+    query = _matching(chosen, now)
     match sort:
         case Sort.USER:
-            return session.c.user_name, session.c.created_at.cast(number), session.c.id
+            created = type_coerce(session.c.created_at, NUMBER)
+            return query, (session.c.user_name, created, session.c.id)
         case Sort.LAST_SEEN:
-            return session.c.last_seen_at.cast(number), session.c.id
+            return query, (type_coerce(session.c.last_seen_at, NUMBER), session.c.id)
+        case Sort.CREATED if _walks_client_sessions(chosen):
+            started = type_coerce(client_session.c.started_at, NUMBER)
+            return query, (started, client_session.c.session_id)
         case Sort.CREATED:
-            return session.c.created_at.cast(number), session.c.id
+            return query, (type_coerce(session.c.created_at, NUMBER), session.c.id)
 
 
 def _values(sort: Sort, position: Position) -> tuple[ColumnElement[Any], ...]:
-    tail = (literal(position.instant), literal(position.id))
+    tail = (literal(position.instant, NUMBER), literal(position.id))
     return (literal(position.name), *tail) if sort is Sort.USER else tail
 
 
 def _matching(chosen: SessionFilter, now: datetime, *, but: str | None = None) -> Select[Any]:
     """The sessions of a filter, not sorted yet."""
-    alive = is_live(now) if chosen.state is State.LIVE else session.c.ended_at.is_not(None)
-    query = rows_with_names().where(alive, *_conditions(chosen))
+    live = chosen.state is State.LIVE
+    query = rows_with_names().where(
+        is_live(now) if live else session.c.ended_at.is_not(None), *_conditions(chosen)
+    )
+    if _walks_client_sessions(chosen):
+        query = query.join(client_session, _is_of_session).where(
+            client_session.c.organization_key == _organization_key(chosen), _used_in(chosen)
+        )
+    elif chosen.application:
+        used = select(literal(1)).where(_is_of_session, _used_in(chosen)).correlate(session)
+        query = query.where(used.exists())
     return query if but is None else query.where(session.c.id != but)
+
+
+_is_of_session = and_(
+    client_session.c.organization_key == session.c.organization_key,
+    client_session.c.user_key == session.c.user_key,
+    client_session.c.session_id == session.c.id,
+)
+
+
+def _walks_client_sessions(chosen: SessionFilter) -> bool:
+    """Whether an application's sessions are found by an index of their own.
+
+    It begins with an organization: the one that is named, or the application's. Only the built-in
+    application is open to the users of all of them. A user's or an address's sessions are fewer.
+    """
+    named = chosen.organization or chosen.application != BUILT_IN_APPLICATION
+    return bool(chosen.application and named and not chosen.user and not chosen.address)
+
+
+def _organization_key(chosen: SessionFilter) -> ScalarSelect[int]:
+    if chosen.organization:
+        return _key(organization, chosen.organization)
+    return _key(application, chosen.application or "", application.c.organization_key)
+
+
+def _used_in(chosen: SessionFilter) -> ColumnElement[bool]:
+    """Signed in to the application, or used in it by single sign-on."""
+    ended = client_session.c.ended_at
+    return and_(
+        client_session.c.application_key == _key(application, chosen.application or ""),
+        ended.is_(None) if chosen.state is State.LIVE else ended.is_not(None),
+    )
+
+
+def _key(table: Table, name: str, column: Column[int] | None = None) -> ScalarSelect[int]:
+    """The key behind a name, or another column of its row; deleted ones have no name any more."""
+    wanted = table.c.key if column is None else column
+    query = select(wanted).where(table.c.name == name, table.c.deleted_at.is_(None))
+    return query.scalar_subquery()
 
 
 def _conditions(chosen: SessionFilter) -> list[ColumnElement[bool]]:
     exact = {
-        organization.c.name: chosen.organization,
         session.c.user_name: chosen.user,
         session.c.address: chosen.address,
         session.c.device_kind: chosen.device_kind,
@@ -191,19 +276,9 @@ def _conditions(chosen: SessionFilter) -> list[ColumnElement[bool]]:
         conditions.append(column.in_(countries) if len(countries) > 1 else column == countries[0])
     if chosen.browser:
         conditions.append(func.lower(session.c.browser) == chosen.browser.lower())
-    if chosen.organization:
-        # The key too, since the indexes begin with it.
-        conditions.append(
-            session.c.organization_key
-            == select(organization.c.key)
-            .where(
-                organization.c.name == chosen.organization,
-                organization.c.deleted_at.is_(None),
-            )
-            .scalar_subquery()
-        )
-    if chosen.application:
-        conditions.append(_used_in(chosen.application))
+    if chosen.organization and not _walks_client_sessions(chosen):
+        # By the key alone: the indexes begin with it.
+        conditions.append(session.c.organization_key == _organization_key(chosen))
     for column, lower, upper in (
         (session.c.created_at, chosen.created_from, chosen.created_to),
         (session.c.last_seen_at, chosen.seen_from, chosen.seen_to),
@@ -218,25 +293,8 @@ def _conditions(chosen: SessionFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _used_in(name: str) -> ColumnElement[bool]:
-    """Signed in to this application, or used in it by single sign-on."""
-    used = application.alias("used")
-    return (
-        select(literal(1))
-        .select_from(client_session.join(used, used.c.key == client_session.c.application_key))
-        .where(
-            client_session.c.organization_key == session.c.organization_key,
-            client_session.c.user_key == session.c.user_key,
-            client_session.c.session_id == session.c.id,
-            used.c.name == name,
-            used.c.deleted_at.is_(None),
-        )
-        .exists()
-    )
-
-
 def _says(words: str) -> ColumnElement[bool]:
-    """Every word is part of something that the list shows; ``%`` and ``_`` mean themselves."""
+    """Every word is part of something that the list shows."""
     columns = (
         session.c.user_name,
         session.c.address,
@@ -249,9 +307,4 @@ def _says(words: str) -> ColumnElement[bool]:
         organization.c.name,
         application.c.name,
     )
-    return and_(
-        *(
-            or_(*(column.icontains(word, autoescape=True) for column in columns))
-            for word in words.split()
-        )
-    )
+    return says(words, columns)

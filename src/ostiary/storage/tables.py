@@ -79,8 +79,14 @@ metadata = MetaData(
 
 
 def _live(name: str, *columns: str) -> Index:
-    """An index over the sessions that nobody has ended yet."""
+    """An index over what nobody has ended yet."""
     where = text("ended_at IS NULL")
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+def _ended(name: str, *columns: str) -> Index:
+    """An index over what has ended and is kept."""
+    where = text("ended_at IS NOT NULL")
     return Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
@@ -223,6 +229,7 @@ device_user = Table(
         autoincrement=False,
     ),
     Column("first_seen_at", Instant, nullable=False),
+    Index("ix_device_user_user_key", "user_key"),
 )
 
 session = Table(
@@ -263,28 +270,21 @@ session = Table(
     Index("uq_session_secret_hash", "secret_hash", unique=True),
     _live("ix_session_live_created", "organization_key", "created_at", "id"),
     _live("ix_session_live_user", "organization_key", "user_name", "created_at", "id"),
-    _live("ix_session_live_address", "organization_key", "address", "created_at", "id"),
+    _live("ix_session_live_address", "address", "organization_key", "created_at", "id"),
     _live("ix_session_live_country", "organization_key", "country", "created_at", "id"),
-    _live("ix_session_live_application", "application_key", "created_at", "id"),
-    _live("ix_session_live_all", "created_at", "id"),
+    _live("ix_session_live_all_created", "created_at", "id"),
+    _live("ix_session_live_all_user", "user_name", "created_at", "id"),
     _live("ix_session_live_device", "device_key"),
     _live("ix_session_check_after", "check_after"),
-    Index(
-        "ix_session_ended_created",
-        "organization_key",
-        "created_at",
-        "id",
-        sqlite_where=text("ended_at IS NOT NULL"),
-        postgresql_where=text("ended_at IS NOT NULL"),
-    ),
-    Index(
-        "ix_session_ended_at",
-        "ended_at",
-        sqlite_where=text("ended_at IS NOT NULL"),
-        postgresql_where=text("ended_at IS NOT NULL"),
-    ),
+    _ended("ix_session_ended_created", "organization_key", "created_at", "id"),
+    _ended("ix_session_ended_user", "organization_key", "user_name", "created_at", "id"),
+    _ended("ix_session_ended_all_created", "created_at", "id"),
+    _ended("ix_session_ended_all_user", "user_name", "created_at", "id"),
+    _ended("ix_session_ended_at", "ended_at"),
     sqlite_with_rowid=False,
 )
+
+_IN_APPLICATION = ("organization_key", "application_key", "started_at", "session_id")
 
 client_session = Table(
     "client_session",
@@ -295,10 +295,14 @@ client_session = Table(
     Column("application_key", NUMBER, ForeignKey("application.key"), primary_key=True),
     Column("sid", String(32), nullable=False, unique=True),
     Column("created_at", Instant, nullable=False),
+    # The session's own created_at, so that an application's sessions can be listed in its order.
+    Column("started_at", Instant, nullable=False),
     Column("application_epoch", Integer, nullable=False),
     Column("ended_at", Instant),
     Column("settled_at", Instant),
     Index("ix_client_session_session_id", "session_id"),
+    _live("ix_client_session_live", *_IN_APPLICATION),
+    _ended("ix_client_session_ended", *_IN_APPLICATION),
     sqlite_with_rowid=False,
 )
 
@@ -402,10 +406,12 @@ audit_event = Table(
     Column("session_id", String(32), nullable=False, server_default=""),
     Column("address", String(45), nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default="{}"),
+    Index("ix_audit_event_actor_id", "actor", "id"),
     Index("ix_audit_event_at", "at"),
     Index("ix_audit_event_event_id", "event", "id"),
     Index("ix_audit_event_organization_id", "organization", "id"),
     Index("ix_audit_event_organization_user_id", "organization", "user", "id"),
+    Index("ix_audit_event_session_id_id", "session_id", "id"),
     sqlite_autoincrement=True,
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from ostiary.storage.planning import plan_for_large_tables
 from ostiary.storage.tables import NUMBER, XID, Instant
 
 revision = "0001"
@@ -33,6 +34,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=("pk_audit_event")),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_audit_event_actor_id", "audit_event", ["actor", "id"], unique=False)
     op.create_index("ix_audit_event_at", "audit_event", ["at"], unique=False)
     op.create_index("ix_audit_event_event_id", "audit_event", ["event", "id"], unique=False)
     op.create_index(
@@ -46,6 +48,9 @@ def upgrade() -> None:
         "audit_event",
         ["organization", "user", "id"],
         unique=False,
+    )
+    op.create_index(
+        "ix_audit_event_session_id_id", "audit_event", ["session_id", "id"], unique=False
     )
     op.create_table(
         "change_log",
@@ -325,6 +330,7 @@ def upgrade() -> None:
         sa.Column("application_key", NUMBER, nullable=False),
         sa.Column("sid", sa.String(length=32), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("started_at", Instant(), nullable=False),
         sa.Column("application_epoch", sa.Integer(), nullable=False),
         sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("settled_at", Instant(), nullable=True),
@@ -344,6 +350,22 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_client_session_session_id", "client_session", ["session_id"], unique=False)
+    op.create_index(
+        "ix_client_session_live",
+        "client_session",
+        ["organization_key", "application_key", "started_at", "session_id"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_index(
+        "ix_client_session_ended",
+        "client_session",
+        ["organization_key", "application_key", "started_at", "session_id"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+    )
     op.create_table(
         "credential",
         sa.Column("user_key", NUMBER, autoincrement=False, nullable=False),
@@ -369,6 +391,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_key"], ["user.key"], name=("fk_device_user_user_key")),
         sa.PrimaryKeyConstraint("device_key", "user_key", name=("pk_device_user")),
     )
+    op.create_index("ix_device_user_user_key", "device_user", ["user_key"], unique=False)
     op.create_table(
         "grant",
         sa.Column("id", sa.String(length=32), nullable=False),
@@ -490,6 +513,22 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NOT NULL"),
     )
     op.create_index(
+        "ix_session_ended_all_created",
+        "session",
+        ["created_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_session_ended_all_user",
+        "session",
+        ["user_name", "created_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_session_ended_created",
         "session",
         ["organization_key", "created_at", "id"],
@@ -498,15 +537,23 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NOT NULL"),
     )
     op.create_index(
+        "ix_session_ended_user",
+        "session",
+        ["organization_key", "user_name", "created_at", "id"],
+        unique=False,
+        sqlite_where=sa.text("ended_at IS NOT NULL"),
+        postgresql_where=sa.text("ended_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_session_live_address",
         "session",
-        ["organization_key", "address", "created_at", "id"],
+        ["address", "organization_key", "created_at", "id"],
         unique=False,
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_index(
-        "ix_session_live_all",
+        "ix_session_live_all_created",
         "session",
         ["created_at", "id"],
         unique=False,
@@ -514,9 +561,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_index(
-        "ix_session_live_application",
+        "ix_session_live_all_user",
         "session",
-        ["application_key", "created_at", "id"],
+        ["user_name", "created_at", "id"],
         unique=False,
         sqlite_where=sa.text("ended_at IS NULL"),
         postgresql_where=sa.text("ended_at IS NULL"),
@@ -575,3 +622,5 @@ def upgrade() -> None:
     )
     op.create_index("ix_token_expires_at", "token", ["expires_at"], unique=False)
     op.create_index("ix_token_grant_id", "token", ["grant_id"], unique=False)
+    if op.get_bind().dialect.name == "sqlite":
+        plan_for_large_tables(op.get_bind())
