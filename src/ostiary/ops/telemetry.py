@@ -27,8 +27,8 @@ _LEVELS: Final = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-_QUIET: Final = ("alembic", "asyncio", "httptools", "sqlalchemy", "uvicorn")
-"""Libraries that tell a story of their own at the level info."""
+_QUIET: Final = ("alembic", "asyncio", "httpcore", "httpx", "sqlalchemy", "uvicorn")
+"""Libraries that tell a story of their own at the level info, some with whole addresses in it."""
 
 _TRACE: Final = "exception"
 
