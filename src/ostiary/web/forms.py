@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import ClientException
+from litestar.params import RawBody
 from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
 from ostiary.domain.errors import BadInput
@@ -58,7 +59,7 @@ TheVisit: TypeAlias = NamedDependency[Visit]
 """The request, as handlers name it."""
 
 
-async def provide_form(visit: TheVisit, body: bytes) -> Form:
+async def provide_form(visit: TheVisit, body: RawBody) -> Form:
     """Read the form of a post.
 
     Raises:

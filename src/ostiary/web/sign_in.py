@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from ostiary.domain import errors
 from ostiary.domain.access import Caller, Kind
@@ -72,14 +73,14 @@ def sign_in_page(visit: TheVisit) -> Response[Any]:
 
 
 @get(_OF_ORGANIZATION, sync_to_thread=True)
-def sign_in_page_of_organization(visit: TheVisit, organization: str) -> Response[Any]:
+def sign_in_page_of_organization(visit: TheVisit, organization: FromPath[str]) -> Response[Any]:
     """The page of an organization."""
     return _show(visit, organization)
 
 
 @get(_OF_APPLICATION, sync_to_thread=True)
 def sign_in_page_of_application(
-    visit: TheVisit, organization: str, application: str
+    visit: TheVisit, organization: FromPath[str], application: FromPath[str]
 ) -> Response[Any]:
     """The page of an organization's application."""
     return _show(visit, organization, application)
@@ -92,14 +93,16 @@ def sign_in_now(visit: TheVisit, form: TheForm) -> Response[Any]:
 
 
 @post(_OF_ORGANIZATION, sync_to_thread=True, status_code=200)
-def sign_in_now_to_organization(visit: TheVisit, form: TheForm, organization: str) -> Response[Any]:
+def sign_in_now_to_organization(
+    visit: TheVisit, form: TheForm, organization: FromPath[str]
+) -> Response[Any]:
     """Sign in to an organization."""
     return _sign_in(visit, form, organization)
 
 
 @post(_OF_APPLICATION, sync_to_thread=True, status_code=200)
 def sign_in_now_to_application(
-    visit: TheVisit, form: TheForm, organization: str, application: str
+    visit: TheVisit, form: TheForm, organization: FromPath[str], application: FromPath[str]
 ) -> Response[Any]:
     """Sign in to an application."""
     return _sign_in(visit, form, organization, application)

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from litestar import Response, Router, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 from ostiary.edge.house import AnyRequest
 
@@ -67,7 +68,7 @@ def address(path: str) -> str:
 
 
 @get("/static/{path:path}", include_in_schema=False, sync_to_thread=False)
-def serve(request: AnyRequest, path: str) -> Response[bytes]:
+def serve(request: AnyRequest, path: FromPath[str]) -> Response[bytes]:
     """Serve a file."""
     found = files().get(path.removeprefix("/"))
     if found is None:

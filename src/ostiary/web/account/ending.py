@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from ostiary.domain import errors
 from ostiary.domain.access import Caller
@@ -26,26 +27,26 @@ _MANY = 100
 
 
 @get("/account/sessions/{session_id:str}/end", sync_to_thread=True)
-def end_page(visit: TheVisit, session_id: str) -> Response[Any]:
+def end_page(visit: TheVisit, session_id: FromPath[str]) -> Response[Any]:
     """Ask whether this device's session shall end."""
     return _ask(visit, session_id, "account/end.html")
 
 
 @post("/account/sessions/{session_id:str}/end", sync_to_thread=True, status_code=200)
-def end_now(visit: TheVisit, session_id: str, form: TheForm) -> Response[Any]:
+def end_now(visit: TheVisit, session_id: FromPath[str], form: TheForm) -> Response[Any]:
     """End it."""
     wanted = form.having(session_id=session_id)
     return actions.carry_out(visit, signed_in(visit), "account.end", wanted)
 
 
 @get("/account/sessions/{session_id:str}/not-me", sync_to_thread=True)
-def not_me_page(visit: TheVisit, session_id: str) -> Response[Any]:
+def not_me_page(visit: TheVisit, session_id: FromPath[str]) -> Response[Any]:
     """Say what happens when somebody says that a session is not hers."""
     return _ask(visit, session_id, "account/not_me.html")
 
 
 @post("/account/sessions/{session_id:str}/not-me", sync_to_thread=True, status_code=200)
-def not_me_now(visit: TheVisit, session_id: str, form: TheForm) -> Response[Any]:
+def not_me_now(visit: TheVisit, session_id: FromPath[str], form: TheForm) -> Response[Any]:
     """End it, tell the administrators, and ask for a new password."""
     wanted = form.having(session_id=session_id)
     return actions.carry_out(visit, signed_in(visit), "account.not_me", wanted)

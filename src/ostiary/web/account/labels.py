@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from ostiary.domain.access import Caller
 from ostiary.domain.errors import BadInput, NotFound
@@ -23,7 +24,7 @@ _PATH = "/account/sessions/{session_id:str}/name"
 
 
 @get(_PATH, sync_to_thread=True)
-def label_page(visit: TheVisit, session_id: str) -> Response[Any]:
+def label_page(visit: TheVisit, session_id: FromPath[str]) -> Response[Any]:
     """Ask for a name."""
     caller = signed_in(visit)
     seen = visit.house.database.read(see.one_session, visit.act(caller), session_id)
@@ -33,7 +34,7 @@ def label_page(visit: TheVisit, session_id: str) -> Response[Any]:
 
 
 @post(_PATH, sync_to_thread=True, status_code=200)
-def label_now(visit: TheVisit, session_id: str, form: TheForm) -> Response[Any]:
+def label_now(visit: TheVisit, session_id: FromPath[str], form: TheForm) -> Response[Any]:
     """Take the name, or take it away."""
     caller = signed_in(visit)
     act, text = visit.act(caller), form.text("name")

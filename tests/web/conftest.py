@@ -1,0 +1,61 @@
+"""An installation with two organizations and a few people."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.installation import FIREFOX, Installation
+from tests.web.reading import Reader
+
+
+def furnish(installation: Installation) -> Installation:
+    """Acme with two applications and two users; Globex with one."""
+    installation.organization("acme", display_name="Acme")
+    installation.organization("globex", display_name="Globex")
+    installation.application(
+        "acme",
+        "wiki",
+        display_name="Wiki",
+        backchannel_logout_uri="https://wiki.example/logout",
+    )
+    installation.application("acme", "tickets", display_name="Tickets")
+    installation.application("globex", "shop", display_name="Shop")
+    for organization, user in (("acme", "ann"), ("acme", "bob"), ("globex", "zoe")):
+        installation.user(organization, user)
+    return installation
+
+
+@pytest.fixture
+def ostiary(tmp_path: Path) -> Iterator[Installation]:
+    """The installation on SQLite."""
+    made = furnish(Installation(f"sqlite:///{tmp_path / 'o.db'}", tmp_path))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def anywhere(database_url: str, tmp_path: Path) -> Iterator[Installation]:
+    """The same on each database in turn."""
+    made = furnish(Installation(database_url, tmp_path))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def secure(tmp_path: Path) -> Iterator[Installation]:
+    """The same, reached by https."""
+    url = f"sqlite:///{tmp_path / 'o.db'}"
+    made = furnish(Installation(url, tmp_path, public_url="https://id.example"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def people() -> Callable[..., Reader]:
+    """Somebody new in front of a browser of her own."""
+
+    def someone(installation: Installation, agent: str = FIREFOX) -> Reader:
+        return Reader(installation.browser(agent))
+
+    return someone
