@@ -18,7 +18,7 @@ from ostiary.edge.house import Visit
 from ostiary.services import end, see
 from ostiary.web import actions, pages
 from ostiary.web.console import parts, query
-from ostiary.web.console.parts import act_of, back, back_to
+from ostiary.web.console.parts import StateOf, act_of, back, back_to
 from ostiary.web.console.query import PATH, Search
 from ostiary.web.forms import Form
 
@@ -67,7 +67,7 @@ def matching_page(
     visit: Visit,
     q: str = "",
     organization: str = "",
-    state: str = "",
+    which: StateOf = "",
     sort: str = "",
     as_of: str = "",
     back: str = "",
@@ -75,7 +75,7 @@ def matching_page(
     """Count what matches, and ask."""
     act = act_of(visit)
     search = query.search(
-        visit.now, q=q, organization=organization, state=state, sort=sort, as_of=as_of
+        visit.now, q=q, organization=organization, state=which, sort=sort, as_of=as_of
     )
     preview = visit.house.database.read(end.preview_matching, act, search.chosen)
     return pages.render(

@@ -15,7 +15,7 @@ from ostiary.services import events
 from ostiary.services.house import Act
 from ostiary.storage.database import Transaction
 from ostiary.web import pages
-from ostiary.web.console.parts import PAGE, act_of, choices, place
+from ostiary.web.console.parts import PAGE, act_of, changes_of, choices, place
 
 PATH = "/console/events"
 
@@ -53,6 +53,7 @@ def events_page(
         address=lambda **more: _address({**narrowed, **more}),
         place=place(first, found),
         kinds=list(Event),
+        changes_of=changes_of,
         organizations=visit.house.database.read(choices, act),
     )
     if pages.is_fragment(visit):

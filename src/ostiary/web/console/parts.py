@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Response
+from litestar.params import Parameter
 
+from ostiary.domain.events import AuditEvent
 from ostiary.domain.logout import Ended
 from ostiary.domain.search import Page
 from ostiary.edge.house import Visit
@@ -18,6 +20,9 @@ from ostiary.web.forms import Form
 from ostiary.web.outcome import lines_of
 from ostiary.web.returning import safe_path
 from ostiary.web.who import administrator
+
+StateOf = Annotated[str, Parameter(query="state")]
+"""The state that a list was asked for: the framework keeps the plain name for itself."""
 
 PAGE = 50
 """Rows on a page of any list."""
@@ -64,6 +69,24 @@ def place(first: int, page: Page[Any]) -> dict[str, int]:
         "after": start + len(page.items),
         "before": max(1, start - PAGE),
     }
+
+
+def changes_of(event: AuditEvent) -> list[tuple[str, str, str]]:
+    """What an event changed: field, old and new value."""
+    old, new = event.detail.get("old"), event.detail.get("new")
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [(k, _said(old.get(k)), _said(v)) for k, v in new.items() if old.get(k) != v]
+    if isinstance(old, str) and isinstance(new, str):
+        return [("", old, new)]
+    return []
+
+
+def _said(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_said(v)}" for k, v in value.items() if v is not None) or "-"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value in (None, "") else str(value)
 
 
 def done(

@@ -16,7 +16,7 @@ from ostiary.services.house import Act
 from ostiary.services.see import Seen
 from ostiary.storage.database import Transaction
 from ostiary.web import pages
-from ostiary.web.console.parts import act_of
+from ostiary.web.console.parts import act_of, changes_of
 
 _EVENTS = 20
 
@@ -34,6 +34,7 @@ def session_page(visit: Visit, session_id: str) -> Response[Any]:
         session=seen.session,
         dead=reason_dead(seen.session, visit.now),
         events=happened,
+        changes_of=changes_of,
     )
 
 

@@ -6,6 +6,7 @@ The other view, by user and application, is in `ostiary.web.console.records`.
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from litestar import Response, get
 
@@ -18,7 +19,7 @@ from ostiary.services.see import Seen
 from ostiary.storage.database import Transaction
 from ostiary.web import pages
 from ostiary.web.console import query
-from ostiary.web.console.parts import PAGE, act_of, choices, place
+from ostiary.web.console.parts import PAGE, StateOf, act_of, choices, place
 from ostiary.web.console.query import Search
 
 _NOTHING: Page[Seen] = Page(items=())
@@ -29,7 +30,7 @@ def sessions_page(
     visit: Visit,
     q: str = "",
     organization: str = "",
-    state: str = "",
+    which: StateOf = "",
     sort: str = "",
     as_of: str = "",
     cursor: str = "",
@@ -38,7 +39,7 @@ def sessions_page(
     """The list. Whatever narrows it stands in the address."""
     act = act_of(visit)
     search = query.search(
-        visit.now, q=q, organization=organization, state=state, sort=sort, as_of=as_of
+        visit.now, q=q, organization=organization, state=which, sort=sort, as_of=as_of
     )
     try:
         found, search, unsorted = visit.house.database.read(_find, visit, act, search, cursor)
@@ -54,6 +55,7 @@ def sessions_page(
         unsorted=unsorted,
         place=place(first, found),
         organizations=visit.house.database.read(choices, act),
+        end_address=_end_address,
     )
     if pages.is_fragment(visit):
         response.headers["HX-Replace-Url"] = search.address()
@@ -83,3 +85,9 @@ def _find(
         # Too many match to sort them by last use (DESIGN section 5).
         usual = search.sorted_by(Sort.CREATED)
         return listed(usual), usual, True
+
+
+def _end_address(search: Search, session_id: str) -> str:
+    """Where one is asked whether a single session shall end."""
+    said = {"id": session_id, "back": search.address()}
+    return f"{query.PATH}/end?{urlencode(said)}"

@@ -19,7 +19,7 @@ from ostiary.storage.database import Transaction
 from ostiary.web import actions, pages
 from ostiary.web.console import parts, query
 from ostiary.web.console.fields import Fields, refused
-from ostiary.web.console.parts import PAGE, act_of, choices, place
+from ostiary.web.console.parts import PAGE, act_of, changes_of, choices, place
 from ostiary.web.flash import line
 from ostiary.web.forms import Form
 
@@ -99,6 +99,7 @@ def _user_page(
         form=form,
         address=address_of(organization, name),
         is_self=act.caller.user_key == found["user"].key,
+        changes_of=changes_of,
         minimum=visit.house.policy.password_minimum_length,
         **found,
     )
