@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import get
+from litestar.di import NamedDependency
 
 from ostiary.casdoor import envelopes, organization_fields, user_fields
 from ostiary.casdoor.callers import act_of, pair
@@ -16,7 +17,7 @@ from ostiary.services.house import Act
 
 
 @get("/get-account", sync_to_thread=True)
-def get_account(wire: Wire) -> Reply:
+def get_account(wire: NamedDependency[Wire]) -> Reply:
     """The user who calls, or the one whom an application asks for, and the organization."""
     act = act_of(wire)
     if act.caller.kind is Kind.NOBODY:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import get
+from litestar.di import NamedDependency
 
 from ostiary.casdoor import application_fields, envelopes, organization_fields
 from ostiary.casdoor.callers import pair
@@ -19,7 +20,7 @@ _SCOPES = frozenset({"openid", "profile", "email", "address", "phone", "offline_
 
 
 @get("/get-app-login", sync_to_thread=True)
-def get_app_login(wire: Wire) -> Reply:
+def get_app_login(wire: NamedDependency[Wire]) -> Reply:
     """The application, without its secrets; for ``type=code`` the rest of the request is judged."""
     read = wire.visit.house.database.read
     if wire.get("type") == "code":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import get, post
+from litestar.di import NamedDependency
 
 from ostiary.casdoor import envelopes
 from ostiary.casdoor.application_fields import (
@@ -40,13 +41,13 @@ _COLUMNS = {
 
 
 @get("/get-applications", sync_to_thread=True)
-def get_applications(wire: Wire) -> Reply:
+def get_applications(wire: NamedDependency[Wire]) -> Reply:
     """All applications that the caller administers, or those of one organization."""
     return _list(wire, known(wire), wire.get("organization") or None)
 
 
 @get("/get-organization-applications", sync_to_thread=True)
-def get_organization_applications(wire: Wire) -> Reply:
+def get_organization_applications(wire: NamedDependency[Wire]) -> Reply:
     """The applications of one organization; its plain users see what a sign-in page may know."""
     act, organization = known(wire), wire.get("organization")
     own = organization == act.caller.organization
@@ -66,7 +67,7 @@ def _list(wire: Wire, act: Act, organization: str | None) -> Reply:
 
 
 @get("/get-application", sync_to_thread=True)
-def get_application(wire: Wire) -> Reply:
+def get_application(wire: NamedDependency[Wire]) -> Reply:
     """One application, or null: whole for those who administer it, else what a page may know."""
     act = act_of(wire)
     _, name = pair(wire.get("id"))
@@ -83,7 +84,7 @@ def _shown(wire: Wire, act: Act, item: Application) -> dict[str, Any]:
 
 
 @post("/add-application", sync_to_thread=True)
-def add_application(wire: Wire) -> Reply:
+def add_application(wire: NamedDependency[Wire]) -> Reply:
     """Add an application to the organization that the body names, else to the built-in one."""
     act, body = known(wire), wire.body("Application")
     organization = body.text("organization") or BUILT_IN
@@ -109,7 +110,7 @@ def add_application(wire: Wire) -> Reply:
 
 
 @post("/update-application", sync_to_thread=True)
-def update_application(wire: Wire) -> Reply:
+def update_application(wire: NamedDependency[Wire]) -> Reply:
     """Change the application that ``id`` names."""
     act, body = known(wire), wire.body("Application")
     name = pair(wire.get("id"))[1] if wire.get("id") else body.text("name")
@@ -152,7 +153,7 @@ def _require_same(wire: Wire, act: Act, body: Body, found: Application) -> None:
 
 
 @post("/delete-application", sync_to_thread=True)
-def delete_application(wire: Wire) -> Reply:
+def delete_application(wire: NamedDependency[Wire]) -> Reply:
     """Delete the application that the body names, of the organization that it names."""
     act, body = known(wire), wire.body("Application")
     found = _administered(wire, act, body.text("name"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import get
+from litestar.di import NamedDependency
 
 from ostiary.casdoor import envelopes
 from ostiary.casdoor.envelopes import Reply
@@ -11,7 +12,7 @@ from ostiary.services import setup
 
 
 @get("/health", sync_to_thread=True)
-def health(wire: Wire) -> Reply:
+def health(wire: NamedDependency[Wire]) -> Reply:
     """Fine, or 503 when the store cannot answer."""
     wire.visit.house.database.read(setup.is_installed)
     return envelopes.ok()

@@ -8,6 +8,7 @@ her back (REQUIREMENTS E09, E10, A19).
 from __future__ import annotations
 
 from litestar import post
+from litestar.di import NamedDependency
 
 from ostiary.casdoor import envelopes
 from ostiary.casdoor.envelopes import Answer, Reply
@@ -25,7 +26,7 @@ _LATER = frozenset({"code", "token", "id_token", "saml", "cas", "device"})
 
 
 @post("/login", sync_to_thread=True)
-def login(wire: Wire) -> Reply:
+def login(wire: NamedDependency[Wire]) -> Reply:
     """Sign in by a password, or enter an application with the session that is there."""
     require_own_origin(wire.visit, proof_needed=bool(wire.visit.cookies.session))
     form = wire.body("AuthForm")

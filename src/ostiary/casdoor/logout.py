@@ -9,6 +9,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from litestar import HttpMethod, Response, route
+from litestar.di import NamedDependency
 
 from ostiary.casdoor import envelopes
 from ostiary.casdoor.callers import act_of
@@ -28,7 +29,7 @@ _METHODS = [HttpMethod.GET, HttpMethod.POST]
 
 
 @route("/logout", http_method=_METHODS, sync_to_thread=True)
-def logout(wire: Wire) -> Reply:
+def logout(wire: NamedDependency[Wire]) -> Reply:
     """End the session in use, and say where to go on."""
     if wire.get("id_token_hint"):
         raise BadInput("id_token_hint", "Token not found, invalid accessToken")
@@ -51,7 +52,7 @@ def logout(wire: Wire) -> Reply:
 
 
 @route("/sso-logout", http_method=_METHODS, sync_to_thread=True)
-def sso_logout(wire: Wire) -> Reply:
+def sso_logout(wire: NamedDependency[Wire]) -> Reply:
     """End all sessions of the user, or the one in use only."""
     act = act_of(wire)
     if act.caller.session_id is not None and not changes_state(wire.visit):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import get, post
+from litestar.di import NamedDependency
 
 from ostiary.casdoor import envelopes
 from ostiary.casdoor.callers import known, pair
@@ -28,7 +29,7 @@ _COLUMNS = {
 
 
 @get("/get-organizations", sync_to_thread=True)
-def get_organizations(wire: Wire) -> Reply:
+def get_organizations(wire: NamedDependency[Wire]) -> Reply:
     """All organizations, or the caller's own."""
     act, vault = known(wire), wire.visit.house.vault
     listing = listing_of(wire, searched=_COLUMNS, sorted_by=_COLUMNS)
@@ -46,7 +47,7 @@ def get_organizations(wire: Wire) -> Reply:
 
 
 @get("/get-organization-names", sync_to_thread=True)
-def get_organization_names(wire: Wire) -> Reply:
+def get_organization_names(wire: NamedDependency[Wire]) -> Reply:
     """What organizations are called, for a choice."""
     act = known(wire)
     found = wire.visit.house.database.read(organizations.list_organizations, act)
@@ -54,7 +55,7 @@ def get_organization_names(wire: Wire) -> Reply:
 
 
 @get("/get-organization", sync_to_thread=True)
-def get_organization(wire: Wire) -> Reply:
+def get_organization(wire: NamedDependency[Wire]) -> Reply:
     """One organization, or null."""
     act = known(wire)
     _, name = pair(wire.get("id"))
@@ -68,7 +69,7 @@ def get_organization(wire: Wire) -> Reply:
 
 
 @post("/add-organization", sync_to_thread=True)
-def add_organization(wire: Wire) -> Reply:
+def add_organization(wire: NamedDependency[Wire]) -> Reply:
     """Add an organization."""
     act, body = known(wire), wire.body("Organization")
     require_global(act.caller)
@@ -87,7 +88,7 @@ def add_organization(wire: Wire) -> Reply:
 
 
 @post("/update-organization", sync_to_thread=True)
-def update_organization(wire: Wire) -> Reply:
+def update_organization(wire: NamedDependency[Wire]) -> Reply:
     """Change the organization that ``id`` names."""
     act, body = known(wire), wire.body("Organization")
     name = pair(wire.get("id"))[1] if wire.get("id") else body.text("name")
@@ -119,7 +120,7 @@ def _update(tx: Transaction, act: Act, wire: Wire, name: str, fields: Fields) ->
 
 
 @post("/delete-organization", sync_to_thread=True)
-def delete_organization(wire: Wire) -> Reply:
+def delete_organization(wire: NamedDependency[Wire]) -> Reply:
     """Delete the organization that the body names, once it is empty."""
     act, body = known(wire), wire.body("Organization")
     require_global(act.caller)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import post
+from litestar.di import NamedDependency
 
 from ostiary.casdoor import envelopes
 from ostiary.casdoor.callers import act_of, known
@@ -16,7 +17,7 @@ from ostiary.services import passwords, see, sign_in
 
 
 @post("/check-user-password", sync_to_thread=True)
-def check_user_password(wire: Wire) -> Reply:
+def check_user_password(wire: NamedDependency[Wire]) -> Reply:
     """Whether this is the user's password; slowed down after failures like any sign-in."""
     act, body = known(wire), wire.body("User")
     owner, name = body.text("owner"), body.text("name")
@@ -38,7 +39,7 @@ def check_user_password(wire: Wire) -> Reply:
 
 
 @post("/set-password", sync_to_thread=True)
-def set_password(wire: Wire) -> Reply:
+def set_password(wire: NamedDependency[Wire]) -> Reply:
     """Set a password: one's own with the old one, somebody else's as an administrator."""
     act = act_of(wire)
     if act.caller.kind is Kind.NOBODY:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
+from litestar.di import NamedDependency
 from litestar.exceptions import ClientException, HTTPException
 from litestar.status_codes import HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
@@ -23,7 +24,7 @@ _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105 - RFC 9110, 5.6.2
 _PARAMETER = rf'[ \t]*;(?:[ \t]*{_TOKEN}=(?:{_TOKEN}|"(?:[^"\\]|\\.)*"))?'
 _MEDIA_TYPE = re.compile(rf"[ \t]*{_TOKEN}(?:/{_TOKEN})?(?:{_PARAMETER})*[ \t]*")
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
-_FORBIDDEN_IN_NAMES = '/?:#&%=+;"'
+_FORBIDDEN_IN_NAMES = "/?:#&%=+;"
 _DEEPEST = 100
 _TRUNCATED = "unexpected end of JSON input"
 
@@ -159,7 +160,7 @@ class Wire:
         return Body(thing, cast("dict[str, Any]", value))
 
 
-async def provide_wire(visit: Visit) -> Wire:
+async def provide_wire(visit: NamedDependency[Visit]) -> Wire:
     """Read the whole request, so that handlers can run in threads.
 
     Raises:
@@ -205,7 +206,7 @@ def decode(raw: bytes) -> Any:  # noqa: ANN401 - whatever JSON has
     except RecursionError as error:
         raise BadInput("body", "exceeded max depth") from error
     except msgspec.ValidationError as error:
-        raise BadInput("body", f"json: {error}") from error
+        raise BadInput("body", f"json: {str(error).partition(' - ')[0]}") from error
     except msgspec.DecodeError as error:
         raise BadInput("body", _in_go_words(raw, str(error))) from error
     except UnicodeDecodeError as error:
@@ -218,9 +219,10 @@ def _in_go_words(raw: bytes, text: str) -> str:
     place = re.search(r"\(byte (\d+)\)", text)
     if place is None:
         return _TRUNCATED
-    at = int(place[1])
+    trailing = "trailing" in text  # the decoder has read one byte further then
+    at = int(place[1]) - trailing
     character = raw[at : at + 1].decode("latin-1")
-    where = "after top-level value" if "trailing" in text else "looking for beginning of value"
+    where = "after top-level value" if trailing else "looking for beginning of value"
     return f"invalid character {character!r} {where}"
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
-import structlog
 from litestar import Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
@@ -21,7 +18,6 @@ WRONG = "password or code is incorrect"
 """The one text of every failed sign-in (contract W21)."""
 
 _MINUTE = 60
-_log = structlog.get_logger(__name__)
 
 
 def exception_handlers() -> ExceptionHandlersMap:
@@ -34,8 +30,6 @@ def exception_handlers() -> ExceptionHandlersMap:
 
 
 def _of_ours(_: AnyRequest, error: errors.OstiaryError) -> Reply:
-    if error.detail:
-        _log.info("casdoor.refused", code=error.code, detail=error.detail)
     if isinstance(error, BadContentType):
         body = msgspec.json.encode({"status": "error", "msg": error.text})
         return Response(body, media_type=JSON, status_code=400)
@@ -73,7 +67,6 @@ def _of_litestar(_: AnyRequest, error: HTTPException) -> Reply:
     )
 
 
-def _of_anything(request: AnyRequest, error: Exception) -> Response[Any]:
-    """A bug of ours: the operator reads of it, the caller does not."""
-    _log.error("casdoor.failed", path=request.url.path, exc_info=error)
+def _of_anything(_: AnyRequest, __: Exception) -> Reply:
+    """A bug of ours: the log tells the operator of it, the answer tells the caller nothing."""
     return envelopes.refused("internal server error", status_code=500)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import get, post
+from litestar.di import NamedDependency
 
 from ostiary.casdoor import envelopes
 from ostiary.casdoor.callers import known
@@ -26,7 +27,7 @@ _KEY_PARTS = 3
 
 
 @get("/get-sessions", sync_to_thread=True)
-def get_sessions(wire: Wire) -> Reply:
+def get_sessions(wire: NamedDependency[Wire]) -> Reply:
     """Records, all of an owner's or one page (contract 1.2)."""
     act = known(wire)
     listing = listing_of(wire, searched=SEARCHED, sorted_by=FIELDS)
@@ -56,7 +57,7 @@ def _listed(
 
 
 @get("/get-session", sync_to_thread=True)
-def get_session(wire: Wire) -> Reply:
+def get_session(wire: NamedDependency[Wire]) -> Reply:
     """One record, or null."""
     act = known(wire)
     key = _key_of(wire.get("sessionPkId"))
@@ -65,7 +66,7 @@ def get_session(wire: Wire) -> Reply:
 
 
 @get("/is-session-duplicated", sync_to_thread=True)
-def is_session_duplicated(wire: Wire) -> Reply:
+def is_session_duplicated(wire: NamedDependency[Wire]) -> Reply:
     """Whether somebody else holds a record."""
     act = known(wire)
     key = _key_of(wire.get("sessionPkId"))
@@ -74,7 +75,7 @@ def is_session_duplicated(wire: Wire) -> Reply:
 
 
 @post("/add-session", sync_to_thread=True)
-def add_session(wire: Wire) -> Reply:
+def add_session(wire: NamedDependency[Wire]) -> Reply:
     """Register ids; nobody is signed in by it (contract 1.4)."""
     act, body, key = _written(wire)
     change = wire.visit.house.database.write(
@@ -88,7 +89,7 @@ def add_session(wire: Wire) -> Reply:
 
 
 @post("/update-session", sync_to_thread=True)
-def update_session(wire: Wire) -> Reply:
+def update_session(wire: NamedDependency[Wire]) -> Reply:
     """Replace what is not empty; what leaves the list is ended (contract 1.3, W9)."""
     act, body, key = _written(wire)
     change = wire.visit.house.database.write(
@@ -102,7 +103,7 @@ def update_session(wire: Wire) -> Reply:
 
 
 @post("/delete-session", sync_to_thread=True)
-def delete_session(wire: Wire) -> Reply:
+def delete_session(wire: NamedDependency[Wire]) -> Reply:
     """End one session, or all of a record (contract 1.5)."""
     act = known(wire)
     key = _key_in(wire.body("Session"))

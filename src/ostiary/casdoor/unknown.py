@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from litestar import HttpMethod, route
+from litestar.params import FromPath
 
 from ostiary.casdoor import envelopes
 from ostiary.casdoor.envelopes import Reply
@@ -19,6 +20,6 @@ from ostiary.casdoor.envelopes import Reply
     ],
     sync_to_thread=False,
 )
-def unknown(rest: str) -> Reply:
+def unknown(rest: FromPath[str]) -> Reply:
     """404, with the envelope."""
     return envelopes.refused(f"This server does not offer /api{rest}", status_code=404)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from litestar import get, post
+from litestar.di import NamedDependency
 
 from ostiary.casdoor import envelopes, user_fields
 from ostiary.casdoor.callers import known, pair
@@ -28,7 +29,7 @@ _USUAL_LIMIT = 25
 
 
 @get("/get-users", sync_to_thread=True)
-def get_users(wire: Wire) -> Reply:
+def get_users(wire: NamedDependency[Wire]) -> Reply:
     """An organization's users, all or one page."""
     act = known(wire)
     listing = listing_of(wire, searched=SEARCHED, sorted_by=SORTED)
@@ -36,14 +37,14 @@ def get_users(wire: Wire) -> Reply:
 
 
 @get("/get-global-users", sync_to_thread=True)
-def get_global_users(wire: Wire) -> Reply:
+def get_global_users(wire: NamedDependency[Wire]) -> Reply:
     """The users of all organizations, or of the one that the caller administers."""
     act = known(wire)
     return _list(wire, act, None, listing_of(wire, searched=SEARCHED, sorted_by=SORTED))
 
 
 @get("/get-sorted-users", sync_to_thread=True)
-def get_sorted_users(wire: Wire) -> Reply:
+def get_sorted_users(wire: NamedDependency[Wire]) -> Reply:
     """The first few users by a column, the greatest first."""
     act = known(wire)
     sorter = wire.get("sorter").lower()
@@ -54,7 +55,7 @@ def get_sorted_users(wire: Wire) -> Reply:
 
 
 @get("/get-user-count", sync_to_thread=True)
-def get_user_count(wire: Wire) -> Reply:
+def get_user_count(wire: NamedDependency[Wire]) -> Reply:
     """How many users there are; of those online, or of the others."""
     act, owner = known(wire), wire.get("owner") or None
     read, online = wire.visit.house.database.read, wire.get("isOnline").lower()
@@ -96,7 +97,7 @@ def _listed(
 
 
 @get("/get-user", sync_to_thread=True)
-def get_user(wire: Wire) -> Reply:
+def get_user(wire: NamedDependency[Wire]) -> Reply:
     """One user, by ``id``, or by mail address, phone number or ``userId``; or null."""
     act = known(wire)
     read = wire.visit.house.database.read
@@ -143,7 +144,7 @@ def _shown(
 
 
 @post("/add-user", sync_to_thread=True)
-def add_user(wire: Wire) -> Reply:
+def add_user(wire: NamedDependency[Wire]) -> Reply:
     """Add a user to the organization that the body names."""
     act, body = known(wire), wire.body("User")
     owner, name = body.text("owner"), body.text("name")
@@ -190,7 +191,7 @@ def _require_consent(wire: Wire, owner: str) -> None:
 
 
 @post("/update-user", sync_to_thread=True)
-def update_user(wire: Wire) -> Reply:
+def update_user(wire: NamedDependency[Wire]) -> Reply:
     """Change the user whom ``id`` names, judged by that very row (contract W1)."""
     act, body = known(wire), wire.body("User")
     owner, name = wire.visit.house.database.read(_target, act, wire, body)
@@ -258,7 +259,7 @@ def _update(
 
 
 @post("/delete-user", sync_to_thread=True)
-def delete_user(wire: Wire) -> Reply:
+def delete_user(wire: NamedDependency[Wire]) -> Reply:
     """Delete the user whom the body names; every session and grant ends (contract W13)."""
     act, body = known(wire), wire.body("User")
     owner, name = body.text("owner"), body.text("name")
