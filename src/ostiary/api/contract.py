@@ -19,8 +19,10 @@ from urllib.parse import quote
 
 import msgspec
 from litestar import Response
+from litestar.di import NamedDependency
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import RawBody
 
 from ostiary.api.reading import JSON, read_body, read_path, read_query
 from ostiary.domain.access import NOBODY, Caller, Kind
@@ -160,7 +162,7 @@ def operation(
 def handler(item: Operation) -> HTTPRouteHandler:
     """The operation as the framework routes it."""
 
-    def answer(visit: Visit, body: bytes) -> Response[bytes]:
+    def answer(visit: NamedDependency[Visit], body: RawBody) -> Response[bytes]:
         call = Call(visit, _identify(visit, item))
         given: dict[str, Any] = dict(read_path(visit.request.path_params))
         query = read_query(visit.request.scope["query_string"], item.query)

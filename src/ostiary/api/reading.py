@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -17,7 +18,7 @@ from litestar.exceptions import HTTPException
 
 from ostiary.domain.errors import BadInput
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 JSON = "application/json"
 MOST_PARAMETERS = 64
@@ -111,10 +112,18 @@ def _pairs(raw: bytes) -> dict[str, str]:
     return sent
 
 
-def _numeric_fields(wanted: type[Any]) -> frozenset[str]:
+@cache
+def _numeric_fields(wanted: Hashable) -> frozenset[str]:
+    """The parameters that are numbers: a query is nothing but text."""
     info = msgspec.inspect.type_info(wanted)
     fields = info.fields if isinstance(info, msgspec.inspect.StructType) else ()
-    return frozenset(f.encode_name for f in fields if isinstance(f.type, msgspec.inspect.IntType))
+    return frozenset(f.encode_name for f in fields if _is_number(f.type))
+
+
+def _is_number(kind: msgspec.inspect.Type) -> bool:
+    while isinstance(kind, msgspec.inspect.Metadata):
+        kind = kind.type
+    return isinstance(kind, msgspec.inspect.IntType)
 
 
 def _explained(error: msgspec.ValidationError, values: Mapping[str, Any]) -> BadInput:

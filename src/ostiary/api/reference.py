@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from litestar import Response, get
+from litestar.di import NamedDependency
 from litestar.handlers import HTTPRouteHandler
 from markupsafe import Markup, escape
 
@@ -31,12 +32,12 @@ def handlers(operations: Sequence[Operation]) -> list[HTTPRouteHandler]:
     """The routes: the document, the page that shows it, and the page's style sheet."""
 
     @get("/openapi.json", name="v1.openapi", include_in_schema=False, sync_to_thread=False)
-    def openapi_json(visit: Visit) -> Response[bytes]:
+    def openapi_json(visit: NamedDependency[Visit]) -> Response[bytes]:
         described = document(operations, visit.front.public_url)
         return Response(msgspec.json.encode(described), media_type="application/json")
 
     @get("/docs", name="v1.docs", include_in_schema=False, sync_to_thread=True)
-    def docs(visit: Visit) -> Response[str]:
+    def docs(visit: NamedDependency[Visit]) -> Response[str]:
         described = document(operations, visit.front.public_url)
         return Response(_page(described), media_type="text/html")
 

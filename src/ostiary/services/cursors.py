@@ -22,8 +22,8 @@ def encode(vault: Vault, listed: object, position: Position) -> str:
         listed: what the list was asked for; the cursor is good for that list alone.
         position: where the next page begins.
     """
-    body = msgspec.json.encode(position)
-    return vault.mac("cursor", _bound(listed, body)) + base64.urlsafe_b64encode(body).decode()
+    text = base64.urlsafe_b64encode(msgspec.json.encode(position))
+    return vault.mac("cursor", _bound(listed, text)) + text.decode()
 
 
 def decode(vault: Vault, listed: object, cursor: str | None) -> Position | None:
@@ -36,13 +36,13 @@ def decode(vault: Vault, listed: object, cursor: str | None) -> Position | None:
         return None
     mac, text = cursor[:_MAC_LENGTH], cursor[_MAC_LENGTH:]
     try:
-        body = base64.urlsafe_b64decode(text.encode("ascii"))
-        if not vault.check_mac("cursor", _bound(listed, body), mac):
+        # The text is what was signed: decoding would pass over what is no base64.
+        if not vault.check_mac("cursor", _bound(listed, text.encode("ascii")), mac):
             raise BadCursor
-        return msgspec.json.decode(body, type=Position)
+        return msgspec.json.decode(base64.urlsafe_b64decode(text), type=Position)
     except (binascii.Error, ValueError, msgspec.MsgspecError) as error:
         raise BadCursor from error
 
 
-def _bound(listed: object, body: bytes) -> bytes:
-    return msgspec.json.encode(listed) + b"\x00" + body
+def _bound(listed: object, text: bytes) -> bytes:
+    return msgspec.json.encode(listed) + b"\x00" + text

@@ -1,0 +1,1 @@
+"""Tests of Ostiary's own JSON interface."""
