@@ -67,6 +67,7 @@ class Server:
             settings: further keys of the configuration, by their variables.
         """
         self.data = data
+        self.program: list[str | Path] = [PROGRAM]
         self._variables = {
             "OSTIARY_STORAGE__DATA": str(data),
             "OSTIARY_SERVER__PORT": "0",
@@ -94,7 +95,7 @@ class Server:
         with self._out.open("ab") as out, self._err.open("ab") as err:
             self._out_from = out.tell()
             self.process = subprocess.Popen(
-                [PROGRAM, "serve"],
+                [*self.program, "serve"],
                 cwd=self.data.parent,
                 env=mine | self._variables,
                 stdin=subprocess.DEVNULL,
