@@ -9,12 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Table, select, text
+from sqlalchemy import Row, Table, insert, select, text
 
 from ostiary.domain.access import Caller
 from ostiary.domain.errors import OstiaryError
+from ostiary.domain.secrets import digest
 from ostiary.domain.session import EndReason, Session
 from ostiary.services import applications
 from ostiary.services.check import caller_of
@@ -105,6 +107,41 @@ class Scene(Installation):
     def events(self, **equal: Any) -> list[str]:
         """The names of audit events with these values, oldest first."""
         return [row.event for row in self.rows(tables.audit_event, **equal)]
+
+    def grant(self, signed_in: SignedIn, name: str, *, offline: bool = False) -> None:
+        """Let an application hold a grant of the session, with a token that it checks itself."""
+        session = signed_in.session
+
+        def add(tx: Transaction) -> None:
+            tx.execute(
+                insert(tables.grant).values(
+                    id=name,
+                    session_id=session.id,
+                    organization_key=session.organization_key,
+                    user_key=session.user_key,
+                    application_key=session.application_key,
+                    kind="authorization_code",
+                    offline=offline,
+                    organization_epoch=0,
+                    user_epoch=0,
+                    application_epoch=0,
+                    created_at=self.clock.now,
+                    expires_at=self.clock.now + timedelta(days=30),
+                )
+            )
+            tx.execute(
+                insert(tables.token).values(
+                    hash=digest(name),
+                    grant_id=name,
+                    kind="access",
+                    locally_checked=True,
+                    created_at=self.clock.now,
+                    expires_at=self.clock.now + timedelta(days=20),
+                    sealed_detail=b"",
+                )
+            )
+
+        self.write(add)
 
     def execute(self, statement: str, **values: Any) -> None:
         """Change the store behind the services' back."""

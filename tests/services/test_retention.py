@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ostiary.domain.session import EndReason
-from ostiary.services import applications, end, entering, records, retention
+from ostiary.services import applications, end, entering, records, retention, users
 from ostiary.services.house import Policy
 from ostiary.storage import cut_offs, sessions, tables
 from ostiary.storage.records import RecordQuery
@@ -168,9 +168,10 @@ def test_each_of_several_cut_offs_settles_what_it_killed(scene: Scene) -> None:
 def test_somebody_else_may_end_a_session_while_its_cut_off_waits(scene: Scene) -> None:
     started = scene.sign_in()
     _cut_off(scene, "organization", started.session.organization_key)
-    user = scene.act()
-    scene.write(end.end_selected, user, [started.session.id])
-    assert scene.reason(started) is EndReason.REVOKED
+    assert scene.write(end.end_selected, scene.act(), [started.session.id]).count == 0
+    change = users.UserChange(disabled=True)
+    scene.write(users.update_user, scene.act(), scene.house.vault, "acme", "ann", change)
+    assert scene.reason(started) is EndReason.USER_DISABLED
     assert _settle(scene) == 0
     assert len(scene.events(event="session.ended")) == 1
 

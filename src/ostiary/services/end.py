@@ -132,7 +132,7 @@ def end_selected(tx: Transaction, act: Act, ids: Sequence[str]) -> Ended:
     mine = [
         s.id
         for s in sessions.by_ids(tx, wanted)
-        if may_touch_user(act.caller, s.organization, s.user)
+        if reason_dead(s, act.now) is None and may_touch_user(act.caller, s.organization, s.user)
     ]
     return end_sessions(tx, act, mine, EndReason.REVOKED)
 
