@@ -1,5 +1,6 @@
 """An installation with two organizations and a few people."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -26,10 +27,32 @@ def furnish(installation: Installation) -> Installation:
     return installation
 
 
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of such an installation, to be copied: making them anew takes most of a test."""
+    folder = tmp_path_factory.mktemp("furnished")
+    furnish(Installation(f"sqlite:///{folder / 'o.db'}", folder)).close()
+    return folder
+
+
+def copied(furnished: Path, to: Path, **further: str) -> Installation:
+    """An installation with a copy of these files."""
+    shutil.copytree(furnished, to, dirs_exist_ok=True)
+    return Installation(f"sqlite:///{to / 'o.db'}", to, install=False, **further)
+
+
 @pytest.fixture
-def ostiary(tmp_path: Path) -> Iterator[Installation]:
+def ostiary(furnished: Path, tmp_path: Path) -> Iterator[Installation]:
     """The installation on SQLite."""
-    made = furnish(Installation(f"sqlite:///{tmp_path / 'o.db'}", tmp_path))
+    made = copied(furnished, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def secure(furnished: Path, tmp_path: Path) -> Iterator[Installation]:
+    """The same, reached by https."""
+    made = copied(furnished, tmp_path, public_url="https://id.example")
     yield made
     made.close()
 
@@ -38,15 +61,6 @@ def ostiary(tmp_path: Path) -> Iterator[Installation]:
 def anywhere(database_url: str, tmp_path: Path) -> Iterator[Installation]:
     """The same on each database in turn."""
     made = furnish(Installation(database_url, tmp_path))
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def secure(tmp_path: Path) -> Iterator[Installation]:
-    """The same, reached by https."""
-    url = f"sqlite:///{tmp_path / 'o.db'}"
-    made = furnish(Installation(url, tmp_path, public_url="https://id.example"))
     yield made
     made.close()
 
