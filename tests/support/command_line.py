@@ -32,6 +32,8 @@ from ostiary.services.house import Act, House
 from tests.support.installation import FIREFOX, PASSWORD
 
 PROGRAM = Path(sys.executable).with_name("ostiary")
+PATIENCE = 30.0
+"""Seconds for whatever a command does; a slow machine under coverage needs many of them."""
 
 
 @dataclass(frozen=True)
@@ -134,40 +136,53 @@ def environment(**further: str) -> dict[str, str]:
 class Terminal:
     """A command on a terminal of its own: what is typed, and what is shown."""
 
-    def __init__(self, args: Sequence[str], *, cwd: Path, echo: bool = True) -> None:
+    def __init__(self, args: Sequence[str], *, cwd: Path, columns: int = 200) -> None:
         """Start it; as the leader of a session it takes the terminal when it opens it."""
         self._main, other = pty.openpty()
-        if not echo:
-            settings = termios.tcgetattr(other)
-            settings[3] &= ~termios.ECHO
-            termios.tcsetattr(other, termios.TCSANOW, settings)
         name = os.ttyname(other)
         take = f'exec "$@" <{name} >{name} 2>{name}'
         self.process = subprocess.Popen(
             ["/bin/sh", "-c", take, "sh", str(PROGRAM), *args],
             cwd=cwd,
-            env=environment(),
+            env=environment(COLUMNS=str(columns)),
             start_new_session=True,
             stdin=subprocess.DEVNULL,
         )
         # The terminal stays open until the command has it; a reader would meet its end else.
         self._other = other
         self.shown = ""
+        self._waited_to = 0
 
-    def wait_for(self, text: str, *, seconds: float = 20.0) -> None:
-        """Read until the text is shown after what was waited for before."""
+    def wait_for(self, text: str, *, seconds: float = PATIENCE) -> None:
+        """Read until the text is shown, after what was waited for before."""
         end = time.monotonic() + seconds
-        seen = ""
-        while text not in seen:
-            assert time.monotonic() < end, f"{text!r} is not in {seen!r}"
-            seen += self._read()
-        self.shown += seen
+        while (at := self.shown.find(text, self._waited_to)) < 0:
+            assert time.monotonic() < end, f"{text!r} is not in {self.shown[self._waited_to :]!r}"
+            self.shown += self._read()
+        self._waited_to = at + len(text)
+
+    def interrupt(self, *, seconds: float = PATIENCE) -> None:
+        """Press Ctrl-C once the command sleeps until something is typed.
+
+        Before that, the interpreter would only notice it at the next key.
+        """
+        end = time.monotonic() + seconds
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        while stat.read_text().rpartition(")")[2].split()[0] != "S":
+            assert time.monotonic() < end, "it does not wait"
+            time.sleep(0.01)
+        self.type("\x03")
+
+    @property
+    def echoes(self) -> bool:
+        """Whether it shows what is typed."""
+        return bool(termios.tcgetattr(self._other)[3] & termios.ECHO)
 
     def type(self, text: str) -> None:
         """Type on the keyboard."""
         os.write(self._main, text.encode())
 
-    def finish(self, *, seconds: float = 20.0) -> int:
+    def finish(self, *, seconds: float = PATIENCE) -> int:
         """Wait for the command's end, and return its exit code."""
         end = time.monotonic() + seconds
         while self.process.poll() is None:

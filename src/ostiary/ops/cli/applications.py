@@ -99,9 +99,10 @@ def rotate_secret(asked: Asked, name: str) -> None:
 @with_options
 @click.option("--organization", help="Of this organization only.")
 def list_(asked: Asked, organization: str | None) -> None:
-    """List applications, without their secrets."""
+    """List applications by organization and name, without their secrets."""
     with asked.work() as work:
-        found = work.read(applications.list_applications, organization)
+        listed = work.read(applications.list_applications, organization)
+    found = sorted(listed, key=lambda item: (item.organization, item.name))
 
     def tell() -> None:
         output.table(

@@ -46,9 +46,9 @@ def add(
 @command.command("list")
 @with_options
 def list_(asked: Asked) -> None:
-    """List all organizations."""
+    """List all organizations by name."""
     with asked.work() as work:
-        found = work.read(organizations.list_organizations)
+        found = sorted(work.read(organizations.list_organizations), key=lambda item: item.name)
 
     def tell() -> None:
         output.table(

@@ -70,16 +70,31 @@ def filter_options(
     def with_filter(asked: Asked, /, *args: P.args, **kwargs: P.kwargs) -> R:
         named = {option[2:].replace("-", "_") for option, _, _ in _FILTERS}
         given = {name: kwargs.pop(name) for name in named}
-        chosen = SessionFilter(**given)  # type: ignore[arg-type]
-        owner, slash, name = (chosen.user or "").partition("/")
-        if slash:
-            chosen = msgspec.structs.replace(chosen, organization=owner, user=name)
-        return function(asked, chosen, *args, **kwargs)
+        return function(asked, _chosen(given), *args, **kwargs)
 
     decorated: Callable[Concatenate[Asked, P], R] = with_filter
     for option, words, kind in reversed(_FILTERS):
         decorated = click.option(option, type=kind, help=words)(decorated)
     return decorated
+
+
+def _chosen(given: dict[str, Any]) -> SessionFilter:
+    """The filter that was meant.
+
+    Raises:
+        UsageError: a value is blank, as a script's variable can be. It narrows nothing, and what
+            was to end somebody's sessions would end everybody's.
+    """
+    user, organization = given["user"], given["organization"]
+    if user is not None and "/" in user:
+        owner, _, given["user"] = user.partition("/")
+        if organization not in {None, owner}:
+            raise click.UsageError(f"--user {user!r} is not of --organization {organization!r}.")
+        given["organization"] = owner
+    for name, value in given.items():
+        if isinstance(value, str) and not value.strip(" ,"):
+            raise click.UsageError(f"--{name.replace('_', '-')} must not be empty.")
+    return SessionFilter(**given)
 
 
 @command.command("list")
