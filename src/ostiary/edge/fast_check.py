@@ -30,6 +30,9 @@ LARGEST_HEAD = 65_536
 MOST_WAITING = 256
 """Pipelined checks of one connection that may wait; then it is not read on."""
 
+LAST_CHANCE = 1.0
+"""Seconds in which a connection that was made before the server stops may begin its request."""
+
 _SECRET_LENGTH = 43
 
 # These ask for more than the session's cookie can answer: the plain route takes them.
@@ -99,6 +102,7 @@ class FastCheck(HttpToolsProtocol):
         self._head_began_here = False
         self._in_head = False
         self._head_size = 0
+        self._leaving = False
         self._used = self.loop.time()
         self._arm(self.timeout_keep_alive)
 
@@ -129,6 +133,8 @@ class FastCheck(HttpToolsProtocol):
         self._in_head = False
         url = self.url
         if (url == PATH or url.startswith(b"/check?")) and self._take():
+            if self._leaving:
+                super().shutdown()
             return
         headers, expect = self.headers, self.expect_100_continue
         if len(url) + sum(len(n) + len(v) for n, v in headers) > LARGEST_HEAD:
@@ -138,6 +144,8 @@ class FastCheck(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expect
         self.headers.extend(headers)
         super().on_headers_complete()
+        if self._leaving:
+            super().shutdown()
 
     def on_body(self, body: bytes) -> None:
         """A check has none."""
@@ -232,6 +240,21 @@ class FastCheck(HttpToolsProtocol):
 
     # What is guarded
 
+    def shutdown(self) -> None:
+        """Stop after what is being answered; a connection that was just made may ask once.
+
+        uvicorn would close it, and a client whose request is on its way would get no answer.
+        """
+        if self.cycle is not None:
+            super().shutdown()
+            return
+        self._leaving = True
+        self.loop.call_later(LAST_CHANCE, self._close_unasked)
+
+    def _close_unasked(self) -> None:
+        if self.cycle is None and not self._in_head:
+            self.transport.close()
+
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection on which nothing arrived for long and nothing is being answered."""
         self.timeout_keep_alive_task = None
@@ -291,6 +314,7 @@ _OVERRIDDEN = {
     "on_response_complete": ("self",),
     "pause_writing": ("self",),
     "resume_writing": ("self",),
+    "shutdown": ("self",),
     "timeout_keep_alive_handler": ("self",),
 }
 
