@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -100,6 +101,7 @@ def test_a_line_says_when_how_bad_and_what(out: Output) -> None:
     [event] = out.events
     assert list(event)[:3] == ["at", "level", "event"]
     assert event.pop("at").endswith("Z")
+    assert event.pop("pid") == os.getpid()
     assert event == {
         "level": "warning",
         "event": "door.stuck",

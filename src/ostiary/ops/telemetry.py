@@ -7,6 +7,7 @@ secret is written (R12): no query, no cookie, no body, no ``Authorization``.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from types import TracebackType
@@ -48,6 +49,7 @@ def configure(wanted: Log, stream: BinaryIO | None = None) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.format_exc_info,
+            _of_process(os.getpid()),
             _clean,
             *_renderers(as_text=as_text, colors=out.isatty()),
         ],
@@ -74,6 +76,16 @@ def clean(text: str) -> str:
         return text
     # Line ends, ANSI, C1 controls, bidirectional overrides, lone surrogates: all the same.
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _of_process(pid: int) -> Processor:
+    """Say which of the server's processes it was."""
+
+    def add(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        event.setdefault("pid", pid)
+        return event
+
+    return add
 
 
 def _clean(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
