@@ -159,7 +159,7 @@ def search(
         organization=organization,
         state=State.ENDED if state == State.ENDED.value else State.LIVE,
         sort=Sort(sort) if sort in set(Sort) else Sort.CREATED,
-        anchor=min(_instant(as_of) or now, now),
+        anchor=min(instant(as_of) or now, now),
     )
 
 
@@ -177,7 +177,8 @@ def _address(path: str, parameters: dict[str, str]) -> str:
     return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
-def _instant(text: str) -> datetime | None:
+def instant(text: str) -> datetime | None:
+    """The instant that a text names, with its zone; None: none."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -60,6 +60,7 @@ def records_page(
         place=place(first, found),
         organizations=visit.house.database.read(choices, act),
         end_address=_end_address,
+        instant_of=query.instant,
     )
     if pages.is_fragment(visit):
         response.headers["HX-Replace-Url"] = search.address(PATH)
