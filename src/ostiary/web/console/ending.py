@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from ostiary.domain.access import Caller
 from ostiary.domain.errors import BadInput
@@ -29,7 +29,7 @@ MOST_SELECTED = 500
 
 _DIGITS = 12
 
-Ids = Annotated[list[str] | None, Parameter(query="id")]
+Ids = Annotated[list[str] | None, QueryParameter(name="id")]
 
 
 @get("/sessions/end", sync_to_thread=True)

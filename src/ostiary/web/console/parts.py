@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from ostiary.domain.events import AuditEvent
 from ostiary.domain.logout import Ended
@@ -21,7 +21,7 @@ from ostiary.web.outcome import lines_of
 from ostiary.web.returning import safe_path
 from ostiary.web.who import administrator
 
-StateOf = Annotated[str, Parameter(query="state")]
+StateOf = Annotated[str, QueryParameter(name="state")]
 """The state that a list was asked for: the framework keeps the plain name for itself."""
 
 PAGE = 50
