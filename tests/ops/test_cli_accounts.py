@@ -292,6 +292,20 @@ def test_an_application_that_cannot_be_is_refused(
     assert len(line.ok("apps", "list").rows) == 3
 
 
+def test_accounts_on_postgresql(fresh: CommandLine, postgresql_url: str) -> None:
+    line = CommandLine(fresh.data, {"OSTIARY_STORAGE__URL": postgresql_url})
+    line.ok("init", "--password-stdin", given=PASSWORD)
+    line.ok("organizations", "add", "acme")
+    added = line.json("apps", "add", "wiki", "--organization", "acme")
+    assert authenticates(line, added["client_id"], added["client_secret"]) == "wiki"
+    line.ok("users", "add", "acme/ann", "--password-stdin", given=PASSWORD)
+    started = line.sign_in("acme/ann", application="wiki")
+    assert line.json("users", "disable", "acme/ann")["ending"]["count"] == 1
+    assert not line.is_live(started.secret)
+    assert line.json("users", "delete", "acme/ann", "--yes")["ending"]["count"] == 0
+    assert names(line) == ["admin"]
+
+
 def authenticates(line: CommandLine, client_id: str, secret: str) -> str | None:
     with line.house() as house:
         found = house.database.read(applications.authenticate, house.vault, client_id, secret)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from ostiary.ops.cli import output
 from ostiary.ops.cli import sessions as cli_sessions
 from ostiary.ops.compose import utc_now
 from ostiary.services import end
@@ -321,6 +324,28 @@ def test_a_filter_asks_before_it_ends(line: CommandLine) -> None:
     said = line.ok("sessions", "end", "--user", "ann", given="y\n")
     assert said.out.startswith("1 session of 1 user ended.\n")
     assert not line.is_live(started.secret)
+
+
+def test_an_interrupted_ending_says_how_far_it_came(
+    line: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ended stays ended; Ctrl-C comes between two batches here."""
+    monkeypatch.setattr(end, "BATCH", 1)
+    started = [line.sign_in("acme/ann") for _ in range(3)]
+
+    @contextmanager
+    def progress(_: str, total: int) -> Iterator[Callable[[int], None]]:
+        def show(done: int) -> None:
+            if done == total - 1:
+                raise KeyboardInterrupt
+
+        yield show
+
+    monkeypatch.setattr(output, "progress", progress)
+    said = line.run("sessions", "end", "--everything", "--yes")
+    assert said.code == 130
+    assert said.err.startswith("Interrupted: 2 sessions had ended by then.\n")
+    assert [line.is_live(item.secret) for item in started] == [False, False, True]
 
 
 def test_where_nothing_matches_nobody_is_asked(line: CommandLine) -> None:

@@ -23,6 +23,7 @@ from ostiary.storage.urls import file_url
 from tests.gateways import mmdb
 from tests.support.command_line import CommandLine
 from tests.support.installation import PASSWORD
+from tests.support.server import Server
 
 
 def init(line: CommandLine, *further: str, password: str | bytes = PASSWORD) -> dict[str, object]:
@@ -137,6 +138,23 @@ def test_init_on_postgresql(fresh: CommandLine, postgresql_url: str) -> None:
     assert init(line) == {"created": False}
     assert line.is_live(line.sign_in("built-in/admin").secret)
     assert not (fresh.data / "ostiary.db").exists()
+
+
+def test_init_beside_a_running_server(fresh: CommandLine) -> None:
+    """The administrator can sign in there at once, and the set-up link is of no use any more."""
+    with Server(fresh.data) as running:
+        assert "/set-up?link=" in running.said()
+        assert init(fresh)["created"] is True
+        login = {
+            "type": "login",
+            "application": "app-built-in",
+            "organization": "built-in",
+            "username": "admin",
+            "password": PASSWORD,
+        }
+        answer = running.client().post("/api/login", json=login)
+        assert answer.json()["status"] == "ok", answer.text
+    assert fresh.run("setup-link").code == 1
 
 
 # setup-link

@@ -119,7 +119,8 @@ def load(
     environ = os.environ if environ is None else environ
     reading = _Reading()
     named = file or (Path(environ[FILE_VARIABLE]) if environ.get(FILE_VARIABLE) else None)
-    path = named or (Path(DEFAULT_FILE) if Path(DEFAULT_FILE).exists() else None)
+    # A link to nowhere was meant to say something, too.
+    path = named or (Path(DEFAULT_FILE) if os.path.lexists(DEFAULT_FILE) else None)
     if path is not None:
         reading.file(path)
     reading.environment(environ)

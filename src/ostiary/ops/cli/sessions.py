@@ -336,10 +336,25 @@ def _end_matching(
         return 0
     if preview.sessions and not yes:
         _confirm(preview)
-    with output.progress("Ending", preview.sessions) as done:
-        outcome = end.end_matching(work.house, work.act, chosen, on_progress=done)
+    outcome = _end_with_progress(work, chosen, preview.sessions)
     asked.answer(ending_view(outcome), lambda: shapes.tell_ended(outcome))
     return 0
+
+
+def _end_with_progress(work: Work, chosen: SessionFilter, total: int) -> Ended:
+    ended = 0
+    try:
+        with output.progress("Ending", total) as show:
+
+            def progressed(count: int) -> None:
+                nonlocal ended
+                ended = count
+                show(count)
+
+            return end.end_matching(work.house, work.act, chosen, on_progress=progressed)
+    except KeyboardInterrupt:
+        output.note(f"Interrupted: {shapes.counted(ended, 'session')} had ended by then.")
+        raise
 
 
 def _confirm(preview: end.Preview) -> None:
