@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
 
 from ostiary.domain.access import Caller
 from ostiary.domain.accounts import BUILT_IN_APPLICATION, Application, Organization
@@ -23,7 +24,7 @@ from ostiary.web.console import fields, parts
 from ostiary.web.console.fields import Fields, refused, typed
 from ostiary.web.console.parts import act_of, choices
 from ostiary.web.flash import line
-from ostiary.web.forms import Form
+from ostiary.web.forms import Form, TheForm, TheVisit
 
 PATH = "/console/applications"
 _ONE = "/applications/{name:str}"
@@ -38,7 +39,7 @@ def address_of(name: str) -> str:
 
 
 @get("/applications", sync_to_thread=True)
-def applications_page(visit: Visit, organization: str = "") -> Response[Any]:
+def applications_page(visit: TheVisit, organization: FromQuery[str] = "") -> Response[Any]:
     """The list, by organization and name."""
     act = act_of(visit)
     read = visit.house.database.read
@@ -55,7 +56,7 @@ def applications_page(visit: Visit, organization: str = "") -> Response[Any]:
 
 
 @get(_ONE, sync_to_thread=True)
-def application_page(visit: Visit, name: str) -> Response[Any]:
+def application_page(visit: TheVisit, name: FromPath[str]) -> Response[Any]:
     """One application, without its secret."""
     act = act_of(visit)
     found, owner = visit.house.database.read(_with_owner, act, name)
@@ -84,14 +85,14 @@ def _with_owner(tx: Transaction, act: Act, name: str) -> tuple[Application, Orga
 
 
 @get("/add-application", sync_to_thread=True)
-def add_page(visit: Visit, organization: str = "") -> Response[Any]:
+def add_page(visit: TheVisit, organization: FromQuery[str] = "") -> Response[Any]:
     """An empty form."""
     shown = Fields(values={**_EMPTY, "organization": organization})
     return _add_form(visit, act_of(visit), shown)
 
 
 @post("/add-application", sync_to_thread=True, status_code=200)
-def add_application(visit: Visit, form: Form) -> Response[Any]:
+def add_application(visit: TheVisit, form: TheForm) -> Response[Any]:
     """Add it. The answer is its page, for once with its secret.
 
     No redirect, since the secret must not be in an address, and is shown this once.
@@ -143,7 +144,7 @@ def _change(form: Form, *, display_name: str) -> ApplicationChange:
 
 
 @get(f"{_ONE}/edit", sync_to_thread=True)
-def edit_page(visit: Visit, name: str) -> Response[Any]:
+def edit_page(visit: TheVisit, name: FromPath[str]) -> Response[Any]:
     """The form with what is known."""
     act = act_of(visit)
     found, owner = visit.house.database.read(_with_owner, act, name)
@@ -157,7 +158,7 @@ def edit_page(visit: Visit, name: str) -> Response[Any]:
 
 
 @post(f"{_ONE}/edit", sync_to_thread=True, status_code=200)
-def edit_application(visit: Visit, name: str, form: Form) -> Response[Any]:
+def edit_application(visit: TheVisit, name: FromPath[str], form: TheForm) -> Response[Any]:
     """Change it; who signed in before keeps the lifetimes that held then."""
     act = act_of(visit)
     found, owner = visit.house.database.read(_with_owner, act, name)
@@ -195,13 +196,13 @@ def _edit_form(
 
 
 @get(f"{_ONE}/rotate", sync_to_thread=True)
-def rotate_page(visit: Visit, name: str) -> Response[Any]:
+def rotate_page(visit: TheVisit, name: FromPath[str]) -> Response[Any]:
     """Say what a new secret does, and ask."""
     return _confirm(visit, name, "console/rotate_secret.html")
 
 
 @get(f"{_ONE}/delete", sync_to_thread=True)
-def delete_page(visit: Visit, name: str) -> Response[Any]:
+def delete_page(visit: TheVisit, name: FromPath[str]) -> Response[Any]:
     """Say what deleting does, and ask."""
     return _confirm(visit, name, "console/delete_application.html")
 
@@ -222,7 +223,7 @@ def _confirm(visit: Visit, name: str, template: str) -> Response[Any]:
 
 
 @post(f"{_ONE}/rotate", sync_to_thread=True, status_code=200)
-def rotate_secret(visit: Visit, name: str, form: Form) -> Response[Any]:
+def rotate_secret(visit: TheVisit, name: FromPath[str], form: TheForm) -> Response[Any]:
     """Make a new secret, and show it this once."""
     caller = act_of(visit).caller
     return actions.carry_out(visit, caller, "console.rotate_secret", form.having(name=name))
@@ -239,7 +240,7 @@ def _rotate_secret(visit: Visit, caller: Caller, form: Form) -> Response[Any]:
 
 
 @post(f"{_ONE}/delete", sync_to_thread=True, status_code=200)
-def delete_application(visit: Visit, name: str, form: Form) -> Response[Any]:
+def delete_application(visit: TheVisit, name: FromPath[str], form: TheForm) -> Response[Any]:
     """Delete it."""
     caller = act_of(visit).caller
     return actions.carry_out(visit, caller, "console.delete_application", form.having(name=name))

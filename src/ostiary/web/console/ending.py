@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import QueryParameter
+from litestar.params import FromQuery, QueryParameter
 
 from ostiary.domain.access import Caller
 from ostiary.domain.errors import BadInput
@@ -20,7 +20,7 @@ from ostiary.web import actions, pages
 from ostiary.web.console import parts, query
 from ostiary.web.console.parts import StateOf, act_of, back, back_to
 from ostiary.web.console.query import PATH, Search
-from ostiary.web.forms import Form
+from ostiary.web.forms import Form, TheForm, TheVisit
 
 STEP = 1_000
 """Sessions that one request ends, so that it answers within a second or two."""
@@ -33,7 +33,7 @@ Ids = Annotated[list[str] | None, QueryParameter(name="id")]
 
 
 @get("/sessions/end", sync_to_thread=True)
-def selected_page(visit: Visit, ids: Ids = None, back: str = "") -> Response[Any]:
+def selected_page(visit: TheVisit, ids: Ids = None, back: FromQuery[str] = "") -> Response[Any]:
     """Name what was ticked, and ask."""
     act = act_of(visit)
     found = visit.house.database.read(see.some_sessions, act, (ids or [])[:MOST_SELECTED])
@@ -50,7 +50,7 @@ def selected_page(visit: Visit, ids: Ids = None, back: str = "") -> Response[Any
 
 
 @post("/sessions/end", sync_to_thread=True, status_code=200)
-def end_selected(visit: Visit, form: Form) -> Response[Any]:
+def end_selected(visit: TheVisit, form: TheForm) -> Response[Any]:
     """End what was ticked."""
     return actions.carry_out(visit, act_of(visit).caller, "console.end_selected", form)
 
@@ -64,13 +64,13 @@ def _end_selected(visit: Visit, caller: Caller, form: Form) -> Response[Any]:
 
 @get("/sessions/end-matching", sync_to_thread=True)
 def matching_page(
-    visit: Visit,
-    q: str = "",
-    organization: str = "",
+    visit: TheVisit,
+    q: FromQuery[str] = "",
+    organization: FromQuery[str] = "",
     which: StateOf = "",
-    sort: str = "",
-    as_of: str = "",
-    back: str = "",
+    sort: FromQuery[str] = "",
+    as_of: FromQuery[str] = "",
+    back: FromQuery[str] = "",
 ) -> Response[Any]:
     """Count what matches, and ask."""
     act = act_of(visit)
@@ -89,7 +89,7 @@ def matching_page(
 
 
 @post("/sessions/end-matching", sync_to_thread=True, status_code=200)
-def end_matching(visit: Visit, form: Form) -> Response[Any]:
+def end_matching(visit: TheVisit, form: TheForm) -> Response[Any]:
     """End the next part of what matches."""
     return actions.carry_out(visit, act_of(visit).caller, "console.end_matching", form)
 

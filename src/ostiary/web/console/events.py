@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Response, get
+from litestar.params import FromQuery
 
 from ostiary.domain.errors import BadCursor
 from ostiary.domain.events import AuditEvent, Event
@@ -16,19 +17,20 @@ from ostiary.services.house import Act
 from ostiary.storage.database import Transaction
 from ostiary.web import pages
 from ostiary.web.console.parts import PAGE, act_of, changes_of, choices, place
+from ostiary.web.forms import TheVisit
 
 PATH = "/console/events"
 
 
 @get("/events", sync_to_thread=True)
 def events_page(
-    visit: Visit,
-    organization: str = "",
-    user: str = "",
-    event: str = "",
-    session: str = "",
-    cursor: str = "",
-    first: int = 1,
+    visit: TheVisit,
+    organization: FromQuery[str] = "",
+    user: FromQuery[str] = "",
+    event: FromQuery[str] = "",
+    session: FromQuery[str] = "",
+    cursor: FromQuery[str] = "",
+    first: FromQuery[int] = 1,
 ) -> Response[Any]:
     """The list, newest first."""
     act = act_of(visit)

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from ostiary.domain.access import require_global
 from ostiary.domain.accounts import BUILT_IN, BUILT_IN_APPLICATION, Organization
@@ -22,7 +23,7 @@ from ostiary.web.console import fields, parts
 from ostiary.web.console.fields import Fields, refused, typed
 from ostiary.web.console.parts import act_of
 from ostiary.web.flash import line
-from ostiary.web.forms import Form
+from ostiary.web.forms import Form, TheForm, TheVisit
 
 PATH = "/console/organizations"
 _ONE = "/organizations/{name:str}"
@@ -38,7 +39,7 @@ def address_of(name: str) -> str:
 
 
 @get("/organizations", sync_to_thread=True)
-def organizations_page(visit: Visit) -> Response[Any]:
+def organizations_page(visit: TheVisit) -> Response[Any]:
     """The list; an administrator of one organization sees that one."""
     act = act_of(visit)
     defaults = visit.house.policy.lifetimes
@@ -53,7 +54,7 @@ def organizations_page(visit: Visit) -> Response[Any]:
 
 
 @get(_ONE, sync_to_thread=True)
-def organization_page(visit: Visit, name: str) -> Response[Any]:
+def organization_page(visit: TheVisit, name: FromPath[str]) -> Response[Any]:
     """One organization, with its policy in a sentence."""
     act = act_of(visit)
     found = visit.house.database.read(organizations.get_organization, act, name)
@@ -69,7 +70,7 @@ def organization_page(visit: Visit, name: str) -> Response[Any]:
 
 
 @get("/add-organization", sync_to_thread=True)
-def add_page(visit: Visit) -> Response[Any]:
+def add_page(visit: TheVisit) -> Response[Any]:
     """An empty form."""
     act = act_of(visit)
     require_global(act.caller)
@@ -77,7 +78,7 @@ def add_page(visit: Visit) -> Response[Any]:
 
 
 @post("/add-organization", sync_to_thread=True, status_code=200)
-def add_organization(visit: Visit, form: Form) -> Response[Any]:
+def add_organization(visit: TheVisit, form: TheForm) -> Response[Any]:
     """Add it."""
     act = act_of(visit)
     name = form.text("name").strip()
@@ -121,7 +122,7 @@ def _change(form: Form, *, display_name: str) -> OrganizationChange:
 
 
 @get(f"{_ONE}/edit", sync_to_thread=True)
-def edit_page(visit: Visit, name: str) -> Response[Any]:
+def edit_page(visit: TheVisit, name: FromPath[str]) -> Response[Any]:
     """The form with what is known."""
     act = act_of(visit)
     found = visit.house.database.read(organizations.get_organization, act, name)
@@ -135,7 +136,7 @@ def edit_page(visit: Visit, name: str) -> Response[Any]:
 
 
 @post(f"{_ONE}/edit", sync_to_thread=True, status_code=200)
-def edit_organization(visit: Visit, name: str, form: Form) -> Response[Any]:
+def edit_organization(visit: TheVisit, name: FromPath[str], form: TheForm) -> Response[Any]:
     """Change it; who signed in before keeps the lifetimes that held then."""
     act = act_of(visit)
     found = visit.house.database.read(organizations.get_organization, act, name)
@@ -174,7 +175,7 @@ def _doors(tx: Transaction, act: Act, name: str) -> list[str]:
 
 
 @get(f"{_ONE}/delete", sync_to_thread=True)
-def delete_page(visit: Visit, name: str) -> Response[Any]:
+def delete_page(visit: TheVisit, name: FromPath[str]) -> Response[Any]:
     """Say what deleting does, and ask."""
     act = act_of(visit)
     require_global(act.caller)
@@ -189,7 +190,7 @@ def delete_page(visit: Visit, name: str) -> Response[Any]:
 
 
 @post(f"{_ONE}/delete", sync_to_thread=True, status_code=200)
-def delete_organization(visit: Visit, name: str, form: Form) -> Response[Any]:
+def delete_organization(visit: TheVisit, name: FromPath[str], form: TheForm) -> Response[Any]:
     """Delete it, if it is empty."""
     del form
     act = act_of(visit)

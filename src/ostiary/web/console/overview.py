@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get
+from litestar.params import FromQuery
 
-from ostiary.edge.house import Visit
 from ostiary.services import overview
 from ostiary.web import pages
 from ostiary.web.console.parts import act_of, choices
+from ostiary.web.forms import TheVisit
 
 
 @get("/", sync_to_thread=True)
-def overview_page(visit: Visit, organization: str = "") -> Response[Any]:
+def overview_page(visit: TheVisit, organization: FromQuery[str] = "") -> Response[Any]:
     """The last day in numbers."""
     act = act_of(visit)
     return pages.render(

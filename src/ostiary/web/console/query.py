@@ -165,7 +165,7 @@ def search(
 
 def plain(text: str) -> str:
     """What was typed into a search box: on one line, and not too long."""
-    return " ".join("".join(c for c in text[:LONGEST] if c.isprintable()).split())
+    return " ".join("".join(c if c.isprintable() else " " for c in text[:LONGEST]).split())
 
 
 def token(key: str, value: str) -> str:

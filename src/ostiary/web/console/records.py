@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Response, get, post
+from litestar.params import FromQuery
 
 from ostiary.domain.access import Caller
 from ostiary.domain.errors import BadCursor, NotFound
@@ -26,7 +27,7 @@ from ostiary.web.console import parts, query
 from ostiary.web.console.parts import PAGE, act_of, back, back_to, choices, place
 from ostiary.web.console.query import Search
 from ostiary.web.flash import line
-from ostiary.web.forms import Form
+from ostiary.web.forms import Form, TheForm, TheVisit
 
 PATH = "/console/records"
 SHOWN = 8
@@ -38,7 +39,11 @@ _NOTHING: Page[RecordView] = Page(items=())
 
 @get("/records", sync_to_thread=True)
 def records_page(
-    visit: Visit, q: str = "", organization: str = "", cursor: str = "", first: int = 1
+    visit: TheVisit,
+    q: FromQuery[str] = "",
+    organization: FromQuery[str] = "",
+    cursor: FromQuery[str] = "",
+    first: FromQuery[int] = 1,
 ) -> Response[Any]:
     """The list."""
     act = act_of(visit)
@@ -84,12 +89,12 @@ def _find(
 
 @get("/records/end", sync_to_thread=True)
 def end_page(
-    visit: Visit,
-    owner: str = "",
-    name: str = "",
-    application: str = "",
-    session: str = "",
-    back: str = "",
+    visit: TheVisit,
+    owner: FromQuery[str] = "",
+    name: FromQuery[str] = "",
+    application: FromQuery[str] = "",
+    session: FromQuery[str] = "",
+    back: FromQuery[str] = "",
 ) -> Response[Any]:
     """Name the device of a tag, or what the whole record holds, and ask."""
     act = act_of(visit)
@@ -113,7 +118,7 @@ def end_page(
 
 
 @post("/records/end", sync_to_thread=True, status_code=200)
-def end_record(visit: Visit, form: Form) -> Response[Any]:
+def end_record(visit: TheVisit, form: TheForm) -> Response[Any]:
     """End the session of a tag, or those of the whole record."""
     return actions.carry_out(visit, act_of(visit).caller, "console.end_record", form)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get
+from litestar.params import FromPath
 
 from ostiary.domain.events import AuditEvent
 from ostiary.domain.search import Page
 from ostiary.domain.session import reason_dead
-from ostiary.edge.house import Visit
 from ostiary.gateways.keys import Vault
 from ostiary.services import events, see
 from ostiary.services.house import Act
@@ -17,12 +17,13 @@ from ostiary.services.see import Seen
 from ostiary.storage.database import Transaction
 from ostiary.web import pages
 from ostiary.web.console.parts import act_of, changes_of
+from ostiary.web.forms import TheVisit
 
 _EVENTS = 20
 
 
 @get("/sessions/{session_id:str}", sync_to_thread=True)
-def session_page(visit: Visit, session_id: str) -> Response[Any]:
+def session_page(visit: TheVisit, session_id: FromPath[str]) -> Response[Any]:
     """Show it, dead or alive."""
     act = act_of(visit)
     seen, happened = visit.house.database.read(_find, act, visit.house.vault, session_id)

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from litestar import Response, get
+from litestar.params import FromQuery
 
 from ostiary.domain.errors import BadCursor, BadInput
 from ostiary.domain.search import Page, Sort
@@ -21,20 +22,21 @@ from ostiary.web import pages
 from ostiary.web.console import query
 from ostiary.web.console.parts import PAGE, StateOf, act_of, choices, place
 from ostiary.web.console.query import Search
+from ostiary.web.forms import TheVisit
 
 _NOTHING: Page[Seen] = Page(items=())
 
 
 @get("/sessions", sync_to_thread=True)
 def sessions_page(
-    visit: Visit,
-    q: str = "",
-    organization: str = "",
+    visit: TheVisit,
+    q: FromQuery[str] = "",
+    organization: FromQuery[str] = "",
     which: StateOf = "",
-    sort: str = "",
-    as_of: str = "",
-    cursor: str = "",
-    first: int = 1,
+    sort: FromQuery[str] = "",
+    as_of: FromQuery[str] = "",
+    cursor: FromQuery[str] = "",
+    first: FromQuery[int] = 1,
 ) -> Response[Any]:
     """The list. Whatever narrows it stands in the address."""
     act = act_of(visit)

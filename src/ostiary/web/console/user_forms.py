@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
 
 from ostiary.domain.access import Caller
 from ostiary.domain.accounts import Credential, User
@@ -20,21 +21,21 @@ from ostiary.web.console.fields import Fields, refused, typed
 from ostiary.web.console.parts import act_of, choices
 from ostiary.web.console.users import address_of
 from ostiary.web.flash import line
-from ostiary.web.forms import Form
+from ostiary.web.forms import Form, TheForm, TheVisit
 
 _FIELDS = {"name": "", "display_name": "", "email": "", "phone": "", "is_admin": ""}
 _ONE = "/users/{organization:str}/{name:str}/edit"
 
 
 @get("/add-user", sync_to_thread=True)
-def add_page(visit: Visit, organization: str = "") -> Response[Any]:
+def add_page(visit: TheVisit, organization: FromQuery[str] = "") -> Response[Any]:
     """An empty form."""
     fields = Fields(values={**_FIELDS, "organization": organization})
     return _add_form(visit, act_of(visit), fields)
 
 
 @post("/add-user", sync_to_thread=True, status_code=200)
-def add_user(visit: Visit, form: Form) -> Response[Any]:
+def add_user(visit: TheVisit, form: TheForm) -> Response[Any]:
     """Add the user, who has to choose another password at the first sign-in."""
     act = act_of(visit)
     organization, name = form.text("organization"), form.text("name").strip()
@@ -87,7 +88,7 @@ def _add_form(visit: Visit, act: Act, fields: Fields, *, status: int = 200) -> R
 
 
 @get(_ONE, sync_to_thread=True)
-def edit_page(visit: Visit, organization: str, name: str) -> Response[Any]:
+def edit_page(visit: TheVisit, organization: FromPath[str], name: FromPath[str]) -> Response[Any]:
     """The form with what is known."""
     act = act_of(visit)
     user = visit.house.database.read(users.get_user, act, organization, name)
@@ -102,7 +103,9 @@ def edit_page(visit: Visit, organization: str, name: str) -> Response[Any]:
 
 
 @post(_ONE, sync_to_thread=True, status_code=200)
-def edit_user(visit: Visit, organization: str, name: str, form: Form) -> Response[Any]:
+def edit_user(
+    visit: TheVisit, organization: FromPath[str], name: FromPath[str], form: TheForm
+) -> Response[Any]:
     """Change the user; a new name gives the page a new address."""
     fields = form.having(organization=organization, was=name)
     return actions.carry_out(visit, act_of(visit).caller, "console.edit_user", fields)

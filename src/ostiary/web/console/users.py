@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from litestar import Response, get, post
+from litestar.params import FromPath, FromQuery
 
 from ostiary.domain.access import Caller
 from ostiary.domain.accounts import User
@@ -21,7 +22,7 @@ from ostiary.web.console import parts, query
 from ostiary.web.console.fields import Fields, refused
 from ostiary.web.console.parts import PAGE, act_of, changes_of, choices, place
 from ostiary.web.flash import line
-from ostiary.web.forms import Form
+from ostiary.web.forms import Form, TheForm, TheVisit
 
 PATH = "/console/users"
 _SESSIONS = 20
@@ -36,7 +37,11 @@ def address_of(organization: str, name: str) -> str:
 
 @get("/users", sync_to_thread=True)
 def users_page(
-    visit: Visit, q: str = "", organization: str = "", cursor: str = "", first: int = 1
+    visit: TheVisit,
+    q: FromQuery[str] = "",
+    organization: FromQuery[str] = "",
+    cursor: FromQuery[str] = "",
+    first: FromQuery[int] = 1,
 ) -> Response[Any]:
     """The list, by name."""
     act = act_of(visit)
@@ -76,7 +81,7 @@ def _address(said: dict[str, Any]) -> str:
 
 
 @get("/users/{organization:str}/{name:str}", sync_to_thread=True)
-def user_page(visit: Visit, organization: str, name: str) -> Response[Any]:
+def user_page(visit: TheVisit, organization: FromPath[str], name: FromPath[str]) -> Response[Any]:
     """One user, with the sessions that live and what happened lately."""
     return _user_page(visit, act_of(visit), organization, name)
 
@@ -119,19 +124,21 @@ def _find(tx: Transaction, visit: Visit, act: Act, organization: str, name: str)
 
 
 @get("/users/{organization:str}/{name:str}/end", sync_to_thread=True)
-def end_page(visit: Visit, organization: str, name: str) -> Response[Any]:
+def end_page(visit: TheVisit, organization: FromPath[str], name: FromPath[str]) -> Response[Any]:
     """Say what ending all of a user's sessions does, and ask."""
     return _confirm(visit, organization, name, "console/end_user.html")
 
 
 @get("/users/{organization:str}/{name:str}/disable", sync_to_thread=True)
-def disable_page(visit: Visit, organization: str, name: str) -> Response[Any]:
+def disable_page(
+    visit: TheVisit, organization: FromPath[str], name: FromPath[str]
+) -> Response[Any]:
     """Say what disabling does, and ask."""
     return _confirm(visit, organization, name, "console/disable_user.html")
 
 
 @get("/users/{organization:str}/{name:str}/delete", sync_to_thread=True)
-def delete_page(visit: Visit, organization: str, name: str) -> Response[Any]:
+def delete_page(visit: TheVisit, organization: FromPath[str], name: FromPath[str]) -> Response[Any]:
     """Say what deleting does, and ask."""
     return _confirm(visit, organization, name, "console/delete_user.html")
 
@@ -222,10 +229,47 @@ _VERBS = {
 _ONE = "/users/{organization:str}/{name:str}"
 
 
-@post([f"{_ONE}/{verb}" for verb in _VERBS], sync_to_thread=True, status_code=200)
-def change_user(visit: Visit, organization: str, name: str, form: Form) -> Response[Any]:
-    """End, disable, enable, delete, or set a password: the last part of the path says what."""
+@post(f"{_ONE}/end", sync_to_thread=True, status_code=200)
+def end_sessions(
+    visit: TheVisit, organization: FromPath[str], name: FromPath[str], form: TheForm
+) -> Response[Any]:
+    """End all of a user's sessions, but the one in use."""
+    return _carry_out(visit, organization, name, "end", form)
+
+
+@post(f"{_ONE}/disable", sync_to_thread=True, status_code=200)
+def disable(
+    visit: TheVisit, organization: FromPath[str], name: FromPath[str], form: TheForm
+) -> Response[Any]:
+    """Disable a user."""
+    return _carry_out(visit, organization, name, "disable", form)
+
+
+@post(f"{_ONE}/enable", sync_to_thread=True, status_code=200)
+def enable(
+    visit: TheVisit, organization: FromPath[str], name: FromPath[str], form: TheForm
+) -> Response[Any]:
+    """Enable a user again."""
+    return _carry_out(visit, organization, name, "enable", form)
+
+
+@post(f"{_ONE}/delete", sync_to_thread=True, status_code=200)
+def delete(
+    visit: TheVisit, organization: FromPath[str], name: FromPath[str], form: TheForm
+) -> Response[Any]:
+    """Delete a user."""
+    return _carry_out(visit, organization, name, "delete", form)
+
+
+@post(f"{_ONE}/password", sync_to_thread=True, status_code=200)
+def set_password(
+    visit: TheVisit, organization: FromPath[str], name: FromPath[str], form: TheForm
+) -> Response[Any]:
+    """Set a temporary password."""
+    return _carry_out(visit, organization, name, "password", form)
+
+
+def _carry_out(visit: Visit, organization: str, name: str, verb: str, form: Form) -> Response[Any]:
     caller = act_of(visit).caller
-    verb = visit.request.scope["path"].rpartition("/")[2]
     fields = form.having(organization=organization, name=name, verb=verb)
     return actions.carry_out(visit, caller, "console.user", fields)
