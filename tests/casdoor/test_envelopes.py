@@ -215,7 +215,8 @@ def test_names_may_not_hold_separators(world: World) -> None:
             "update-organization": "admin/acme",
             "update-application": "admin/wiki",
         }
-        answer = server.post(call, body, **({"id": ids[call]} if call in ids else {}))
+        which = {"id": ids[call]} if call in ids else {}
+        answer = server.post(call, body, **which)
         assert answer == {
             "status": "error",
             "msg": "Field 'name' contains forbidden characters: \"/?:#&%=+;\"",
@@ -223,8 +224,8 @@ def test_names_may_not_hold_separators(world: World) -> None:
             "data2": None,
         }, call
         assert list(answer) == FOUR
-        assert world.program().post(call, body)["msg"] == "Unauthorized operation"
-        assert world.basic("shop").post(call, body)["msg"] == "Unauthorized operation"
+        assert world.program().post(call, body, **which)["msg"] == "Unauthorized operation"
+        assert world.basic("shop").post(call, body, **which)["msg"] == "Unauthorized operation"
 
 
 def test_what_is_not_offered_says_so_in_the_envelope(server: Asker) -> None:

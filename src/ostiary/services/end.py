@@ -8,6 +8,7 @@ import msgspec
 
 from ostiary.domain.access import (
     Caller,
+    Kind,
     may_touch_user,
     require_fresh,
     require_user,
@@ -147,15 +148,17 @@ def sign_out(tx: Transaction, act: Act) -> Ended:
 def sign_out_everywhere(tx: Transaction, act: Act) -> Ended:
     """End all sessions of the user who calls, the one in use too.
 
-    Signing out twice is no error here either; but a session that has ended ends nothing more.
+    A name and a password, which begin no session, are enough. Signing out twice is no error here
+    either; but a session that has ended ends nothing more.
     """
-    if act.caller.session_id is None:
+    if act.caller.kind is not Kind.USER:
         return Ended()
     try:
         act = as_of_now(tx, act)
     except NotSignedIn:
         return Ended()
-    return end_of_user(tx, act, _own_user(tx, act), EndReason.SIGNED_OUT)
+    user = users.by_key(tx, act.caller.user_key or 0)
+    return Ended() if user is None else end_of_user(tx, act, user, EndReason.SIGNED_OUT)
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
