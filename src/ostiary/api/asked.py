@@ -116,8 +116,12 @@ class SessionQuery(Filter, frozen=True, kw_only=True, forbid_unknown_fields=True
     limit: PageLength = 100
 
 
-def to_filter(asked: Filter) -> SessionFilter:
+def to_filter(asked: Filter, *, within: str = "") -> SessionFilter:
     """The filter as the services take it.
+
+    Args:
+        asked: what was sent.
+        within: where in the body it stood (``"filter."``), for what an error names.
 
     Raises:
         BadInput: the address is none, or the text is blank.
@@ -129,13 +133,13 @@ def to_filter(asked: Filter) -> SessionFilter:
     }
     for name, value in values.items():
         if isinstance(value, datetime):
-            values[name] = in_utc(name, value)
+            values[name] = in_utc(within + name, value)
         elif isinstance(value, str) and not value.strip():
-            raise BadInput(name, f"{name} must not be blank. Leave it out instead.")
+            raise BadInput(within + name, f"{name} must not be blank. Leave it out instead.")
     if "address" in values:
         address = parse_address(values["address"])
         if address is None:
-            raise BadInput("address", "This is not an IP address.")
+            raise BadInput(within + "address", "This is not an IP address.")
         values["address"] = str(address)
     return SessionFilter(**values)
 

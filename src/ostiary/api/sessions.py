@@ -167,9 +167,10 @@ def end_sessions(call: Call, body: EndSessions) -> EndingView:
         raise BadInput(
             "filter", 'An empty filter matches everything. If that is meant, send {"all": true}.'
         )
+    matching = to_filter(chosen, within="filter.")
     if body.dry_run:
-        return preview_view(call.read(end.preview_matching, to_filter(chosen)))
-    return ending_view(end.end_matching(call.house, call.act, to_filter(chosen)))
+        return preview_view(call.read(end.preview_matching, matching))
+    return ending_view(end.end_matching(call.house, call.act, matching))
 
 
 OPERATIONS = (list_sessions, get_session, label_session, end_session, end_sessions)
