@@ -57,7 +57,7 @@ def test_a_token_narrows_one_field(text: str, field: str, value: object) -> None
         "seen:soon",
         "seen:99999w99",
         "older:2026-13-01",
-        "created:99999w",
+        "created:9999999d",
     ],
 )
 def test_a_token_that_cannot_be_used_is_never_left_out_silently(text: str) -> None:
@@ -92,7 +92,7 @@ def test_the_selected_organization_wins() -> None:
 
 def test_control_characters_and_length_are_taken_off() -> None:
     search = typed("a\x00b\n\u202ec " + "x" * 1_000)
-    assert search.text.startswith("ab c xxx")
+    assert search.text.startswith("a b c xxx")
     assert len(search.text) <= query.LONGEST
 
 
