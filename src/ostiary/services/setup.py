@@ -18,7 +18,7 @@ from ostiary.domain.accounts import (
     Credential,
     checked_name,
 )
-from ostiary.domain.errors import Misconfigured, NotFound
+from ostiary.domain.errors import AlreadyExists, Misconfigured, NotFound
 from ostiary.domain.events import Event
 from ostiary.domain.secrets import digest, same
 from ostiary.gateways.entropy import new_secret
@@ -140,7 +140,10 @@ def install(
         return None
     checked_name("admin", admin)
     credential = passwords.prepare(house, act, BUILT_IN, admin, password)
-    return house.database.write(_install, act, house.vault, admin, credential, link)
+    try:
+        return house.database.write(_install, act, house.vault, admin, credential, link)
+    except AlreadyExists:
+        return None  # somebody else did it at the same moment
 
 
 def _install(
