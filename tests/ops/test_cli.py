@@ -206,3 +206,9 @@ def test_letters_that_an_encoding_has_not_are_written_out(line: CommandLine) -> 
     )
     assert b"Zo\xeb \\u6f22\\u5b57" in done.stdout
     assert done.stderr == b""
+
+
+@pytest.mark.parametrize("words", [(), ("sessions",), ("users",), ("organizations",), ("apps",)])
+def test_no_command_s_summary_is_cut_short(words: tuple[str, ...]) -> None:
+    said = CliRunner().invoke(main, [*words, "--help"])
+    assert "..." not in said.output.partition("Commands:")[2]

@@ -51,7 +51,10 @@ def add(
     backchannel_logout_uri: str | None,
     **lifetimes: int | None,
 ) -> None:
-    """Add an application and print its client id and secret."""
+    """Add an application.
+
+    It prints the client id and secret.
+    """
     given: dict[str, str | None] = {
         "display_name": display_name,
         "client_id": client_id,
@@ -85,7 +88,10 @@ def _given(values: dict[str, str | None]) -> dict[str, Any]:
 @with_options
 @click.argument("name")
 def rotate_secret(asked: Asked, name: str) -> None:
-    """Give an application a new client secret; the old one stops working at once."""
+    """Give an application a new client secret.
+
+    The old one stops working at once.
+    """
     with asked.work() as work:
         changed = work.write(applications.rotate_secret, work.house.vault, name)
         secret = applications.secret_of(work.house.vault, changed)
@@ -99,7 +105,7 @@ def rotate_secret(asked: Asked, name: str) -> None:
 @with_options
 @click.option("--organization", help="Of this organization only.")
 def list_(asked: Asked, organization: str | None) -> None:
-    """List applications by organization and name, without their secrets."""
+    """List applications, without their secrets."""
     with asked.work() as work:
         listed = work.read(applications.list_applications, organization)
     found = sorted(listed, key=lambda item: (item.organization, item.name))

@@ -13,9 +13,9 @@ from ostiary.ops.examine import examine
 @click.command("check-config")
 @with_options
 def command(asked: Asked) -> int:
-    """Print the configuration that is in force, secrets masked; nothing is touched.
+    """Print the configuration that is in force.
 
-    It also looks at the data directory and the store. Fails when something has to be mended.
+    Secrets are masked, and nothing is touched. It also looks at the data directory and the store. Fails when something has to be mended.
     """
     loaded = asked.load()
     found = settings(loaded)

@@ -15,9 +15,9 @@ from ostiary.services import setup
 @click.option("--admin", default="admin", show_default=True, help="The administrator's name.")
 @password_option
 def command(asked: Asked, admin: str, *, password_stdin: bool) -> None:
-    """Set up an installation: built-in organization, application and administrator.
+    """Set up an installation from a script.
 
-    Run again it changes nothing. It works beside a running server.
+    It makes the built-in organization, application and administrator. Run again it changes nothing. It works beside a running server.
     """
     with asked.work(create=True) as work:
         installed = None

@@ -21,7 +21,7 @@ def command(
     workers: str | None,
     public_url: str | None,
 ) -> int:
-    """Serve until it is stopped; the first start prints a one-time set-up link.
+    """Run the server. The first start prints a one-time set-up link.
 
     With --json the log is JSON, one object a line. SIGHUP reads the configuration again.
     """

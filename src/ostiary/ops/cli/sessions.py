@@ -135,7 +135,10 @@ def list_(
     reverse: bool,
     everything: bool,
 ) -> None:
-    """List sessions: the live ones, unless --ended says otherwise."""
+    """List sessions.
+
+    The live ones, unless --ended says otherwise.
+    """
     if not ended and (ended_from or ended_to or reason):
         raise click.UsageError("--ended-from, --ended-to and --reason go with --ended.")
     chosen = msgspec.structs.replace(
@@ -280,9 +283,9 @@ def end_(
     dry_run: bool,
     yes: bool,
 ) -> int:
-    """End sessions: those with these ids, or all that match a filter.
+    """End sessions.
 
-    With a filter it says what will end, and asks first. When it returns, they are dead everywhere.
+    Those with these ids, or all that match a filter. With a filter it says what will end, and asks first. When it returns, they are dead everywhere.
     """
     filtered = chosen != SessionFilter()
     if sum((bool(ids), filtered, everything)) != 1:

@@ -14,9 +14,9 @@ from ostiary.web.set_up import setup_address
 @click.command("setup-link")
 @with_options
 def command(asked: Asked) -> None:
-    """Print a new one-time set-up link; earlier ones stop working.
+    """Print a new one-time set-up link.
 
-    Whoever opens it chooses the administrator. Fails when that has been done.
+    Earlier ones stop working. Whoever opens it chooses the administrator. Fails when that has been done.
     """
     public_url = asked.load().config.server.public_url
     if not public_url:

@@ -43,7 +43,10 @@ def add(
     password_stdin: bool,
     no_password: bool,
 ) -> None:
-    """Add a user; the password is asked for, unless an option says otherwise."""
+    """Add a user.
+
+    The password is asked for, unless an option says otherwise.
+    """
     if password_stdin and no_password:
         raise click.UsageError("Give --password-stdin or --no-password, not both.")
     change = UserChange(
@@ -117,7 +120,7 @@ def _users(work: Work, organization: str | None, text: str, most: int | None) ->
 @with_options
 @account_argument
 def disable(asked: Asked, account: Account) -> None:
-    """Disable a user; all sessions of the user end at once."""
+    """Disable a user and end all sessions at once."""
     with asked.work() as work:
         _change(asked, work, account, UserChange(disabled=True), "disabled")
 
@@ -147,7 +150,10 @@ def _change(asked: Asked, work: Work, account: Account, change: UserChange, done
 @account_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(asked: Asked, account: Account, *, yes: bool) -> None:
-    """Delete a user: all sessions end, and nothing personal is kept."""
+    """Delete a user and end all sessions.
+
+    Nothing personal is kept.
+    """
     with asked.work() as work:
         found = work.read(users.get_user, *account)
         if not yes:
@@ -165,7 +171,10 @@ def delete(asked: Asked, account: Account, *, yes: bool) -> None:
 @account_argument
 @password_option
 def set_password(asked: Asked, account: Account, *, password_stdin: bool) -> None:
-    """Set a user's password; the user's sessions end, unless the organization keeps them."""
+    """Set a user's password.
+
+    The user's sessions end, unless the organization keeps them.
+    """
     with asked.work() as work:
         work.read(users.get_user, *account)
         password = ask_password(from_stdin=password_stdin)
