@@ -15,7 +15,8 @@ from ostiary.ops.examine import examine
 def command(asked: Asked) -> int:
     """Print the configuration that is in force.
 
-    Secrets are masked, and nothing is touched. It also looks at the data directory and the store. Fails when something has to be mended.
+    Secrets are masked, and nothing is touched. It also looks at the data directory and the store.
+    Fails when something has to be mended.
     """
     loaded = asked.load()
     found = settings(loaded)

@@ -17,7 +17,8 @@ from ostiary.services import setup
 def command(asked: Asked, admin: str, *, password_stdin: bool) -> None:
     """Set up an installation from a script.
 
-    It makes the built-in organization, application and administrator. Run again it changes nothing. It works beside a running server.
+    It makes the built-in organization, application and administrator. Run again it changes nothing.
+    It works beside a running server.
     """
     with asked.work(create=True) as work:
         installed = None

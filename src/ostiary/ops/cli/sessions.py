@@ -285,7 +285,8 @@ def end_(
 ) -> int:
     """End sessions.
 
-    Those with these ids, or all that match a filter. With a filter it says what will end, and asks first. When it returns, they are dead everywhere.
+    Those with these ids, or all that match a filter. With a filter it says what will end, and asks
+    first. When it returns, they are dead everywhere.
     """
     filtered = chosen != SessionFilter()
     if sum((bool(ids), filtered, everything)) != 1:

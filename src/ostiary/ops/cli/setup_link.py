@@ -16,7 +16,8 @@ from ostiary.web.set_up import setup_address
 def command(asked: Asked) -> None:
     """Print a new one-time set-up link.
 
-    Earlier ones stop working. Whoever opens it chooses the administrator. Fails when that has been done.
+    Earlier ones stop working. Whoever opens it chooses the administrator. Fails when that has been
+    done.
     """
     public_url = asked.load().config.server.public_url
     if not public_url:
