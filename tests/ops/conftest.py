@@ -1,15 +1,21 @@
-"""Fixtures for tests of the command line."""
+"""Fixtures for tests of the command line and of the server."""
 
 from __future__ import annotations
 
+import logging
 import shutil
+import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from ostiary.domain.access import OPERATOR
 from ostiary.ops.compose import close_house, open_house, utc_now
 from ostiary.ops.config_file import load
+from ostiary.ops.telemetry import _QUIET
 from ostiary.services import applications, organizations, passwords, setup, users
 from ostiary.services.applications import ApplicationChange
 from ostiary.services.house import Act
@@ -58,3 +64,17 @@ def line(_installed_data: Path, _elsewhere: None, tmp_path: Path) -> CommandLine
 def fresh(_elsewhere: None, tmp_path: Path) -> CommandLine:
     """The command line where nothing is yet."""
     return CommandLine(tmp_path / "data")
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """Put back what `configure` changes in this process."""
+    root, hook, thread_hook = logging.getLogger(), sys.excepthook, threading.excepthook
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:], root.level = handlers, level
+    sys.excepthook, threading.excepthook = hook, thread_hook
+    logging.captureWarnings(capture=False)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.NOTSET)

@@ -29,20 +29,6 @@ from ostiary.ops.request_log import RequestLog, note_exception
 HOSTILE = '\r\n{"level":"info","event":"forged"}\x1b[2J\x9b31m\u202e\u2028\x00\x7f\ud800'
 
 
-@pytest.fixture
-def restored() -> Iterator[None]:
-    """Put back what `configure` changes in this process."""
-    root, hook, thread_hook = logging.getLogger(), sys.excepthook, threading.excepthook
-    handlers, level = root.handlers[:], root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers[:], root.level = handlers, level
-    sys.excepthook, threading.excepthook = hook, thread_hook
-    logging.captureWarnings(capture=False)
-    for name in telemetry._QUIET:
-        logging.getLogger(name).setLevel(logging.NOTSET)
-
-
 class Output(io.BytesIO):
     """Where the log goes; a terminal, if it says so."""
 
@@ -63,7 +49,7 @@ class Output(io.BytesIO):
 
 
 @pytest.fixture
-def out(restored: None) -> Output:
+def out(restored_logging: None) -> Output:
     out = Output()
     telemetry.configure(Log(), out)
     return out
@@ -80,7 +66,7 @@ def only_printable(out: Output) -> bool:
     return all(line.isprintable() for line in out.getvalue().decode().split("\n"))
 
 
-def test_a_pipe_gets_json_and_a_terminal_text(restored: None) -> None:
+def test_a_pipe_gets_json_and_a_terminal_text(restored_logging: None) -> None:
     for terminal, wanted, is_json in (
         (False, "auto", True),
         (True, "auto", False),
@@ -112,7 +98,7 @@ def test_a_line_says_when_how_bad_and_what(out: Output) -> None:
     }
 
 
-def test_the_level_leaves_out_what_is_below(restored: None) -> None:
+def test_the_level_leaves_out_what_is_below(restored_logging: None) -> None:
     out = Output()
     telemetry.configure(Log(level="warning"), out)
     structlog.get_logger().info("quiet")
@@ -123,7 +109,7 @@ def test_the_level_leaves_out_what_is_below(restored: None) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["json", "text"])
-def test_nothing_that_is_logged_can_forge_a_line(wanted: str, restored: None) -> None:
+def test_nothing_that_is_logged_can_forge_a_line(wanted: str, restored_logging: None) -> None:
     """Covers D18."""
     out = Output()
     telemetry.configure(Log(format=wanted), out)
@@ -143,7 +129,7 @@ def test_nothing_that_is_logged_can_forge_a_line(wanted: str, restored: None) ->
 
 
 @pytest.mark.parametrize("wanted", ["json", "text"])
-def test_the_text_of_an_exception_cannot_forge_a_line(wanted: str, restored: None) -> None:
+def test_the_text_of_an_exception_cannot_forge_a_line(wanted: str, restored_logging: None) -> None:
     """Covers D18."""
     out = Output()
     telemetry.configure(Log(format=wanted), out)
@@ -178,7 +164,7 @@ def test_what_nobody_caught_is_logged_too(out: Output) -> None:
     assert "at the top" in at_the_top["exception"]
 
 
-def test_a_log_that_nobody_reads_fails_no_request(restored: None) -> None:
+def test_a_log_that_nobody_reads_fails_no_request(restored_logging: None) -> None:
     class Gone(Output):
         def write(self, _: Any) -> int:
             raise BrokenPipeError
