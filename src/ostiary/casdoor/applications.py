@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 
@@ -92,16 +93,11 @@ def add_application(wire: NamedDependency[Wire]) -> Reply:
     body.require_plain_name()
     fields = Fields(body)
     kept = with_defaults(fields.kept({}, own=OWN, secrets=SECRETS), DEFAULTS)
-    house = wire.visit.house
+    change = msgspec.structs.replace(change_of(fields, {}, Overrides()), extra=kept)
+    house, name = wire.visit.house, body.text("name")
+    add = applications.add_application
     try:
-        house.database.write(
-            applications.add_application,
-            act,
-            house.vault,
-            organization,
-            body.text("name"),
-            change_of(fields, kept, Overrides()),
-        )
+        house.database.write(add, act, house.vault, organization, name, change)
     except AlreadyExists as error:
         return _taken(error)
     except NotFound:

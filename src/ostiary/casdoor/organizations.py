@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from litestar import get, post
 from litestar.di import NamedDependency
 
@@ -76,14 +77,9 @@ def add_organization(wire: NamedDependency[Wire]) -> Reply:
     body.require_plain_name()
     fields = Fields(body)
     kept = with_defaults(fields.kept({}, own=OWN, secrets=NEVER_SHOWN), DEFAULTS)
-    house = wire.visit.house
-    house.database.write(
-        organizations.add_organization,
-        act,
-        house.vault,
-        body.text("name"),
-        change_of(fields, kept),
-    )
+    change = msgspec.structs.replace(change_of(fields, {}), extra=kept)
+    house, name = wire.visit.house, body.text("name")
+    house.database.write(organizations.add_organization, act, house.vault, name, change)
     return envelopes.affected(changed=True)
 
 
