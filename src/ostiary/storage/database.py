@@ -9,6 +9,7 @@ a loss of power (DESIGN section 5).
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import weakref
 from collections import Counter
@@ -41,8 +42,10 @@ _RETRY_STATES = frozenset({"40001", "40P01", "23505"})
 """PostgreSQL: serialization failure, deadlock, and a name that two gave at the same moment. Nothing
 was done, and it may be repeated; the second look finds the name taken, and says so."""
 
-_READ_ONLY = "25006"
-"""PostgreSQL: a standby, or a primary that an operator has set to read only."""
+_OPERATORS_STATES = ("25006", "53", "57", "58", "XX")
+"""PostgreSQL: read-only (a standby, or set so), no resources, stopped, system errors, damage."""
+
+_SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 _WRITE = "ostiary_write"
 
@@ -246,8 +249,14 @@ def _queue_of(engine: Engine) -> FairLock | None:
 
 def _as_unavailable(error: DBAPIError) -> Exception:
     """What only the operator can mend becomes `Unavailable`; a bug of ours stays what it is."""
-    read_only = getattr(error.orig, "sqlstate", None) == _READ_ONLY
-    if isinstance(error, OperationalError) or error.connection_invalidated or read_only:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    damaged = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _SQLITE_DAMAGED
+    if (
+        isinstance(error, OperationalError)
+        or error.connection_invalidated
+        or state.startswith(_OPERATORS_STATES)
+        or damaged
+    ):
         return Unavailable(str(error.orig))
     return error
 
