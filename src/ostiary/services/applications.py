@@ -240,8 +240,13 @@ def describe(item: Application) -> dict[str, Any]:
     }
 
 
-def checked_address(field: str, value: str) -> str:
-    """An absolute http or https address without a fragment and without a user part.
+def checked_address(field: str, value: str, *, fragment: bool = False) -> str:
+    """An absolute http or https address without a user part.
+
+    Args:
+        field: what it is called.
+        value: the address.
+        fragment: whether it may have one.
 
     Raises:
         BadInput: it is something else.
@@ -254,7 +259,7 @@ def checked_address(field: str, value: str) -> str:
         raise BadInput(field, f"{value} is not an address.") from error
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username is not None:
         raise BadInput(field, f"{value} is not an absolute http or https address.")
-    if "#" in value or " " in value or "\\" in value:
+    if " " in value or "\\" in value or ("#" in value and not fragment):
         raise BadInput(field, f"{value} must not hold a fragment, a space or a backslash.")
     return value
 
@@ -288,10 +293,13 @@ def _changed(
 
 
 def _check(tx: Transaction, item: Application, change: ApplicationChange) -> None:
-    for field in ("display_name", "description", "logo", "homepage_url"):
+    for field in ("display_name", "description", "logo"):
         value = getattr(change, field)
         if isinstance(value, str):
             checked_text(field, value, longest=2_000)
+    if isinstance(change.homepage_url, str) and change.homepage_url:
+        # It becomes a link, and where one lands after signing out.
+        checked_address("homepage_url", change.homepage_url, fragment=True)
     if isinstance(change.client_id, str) and change.client_id != item.client_id:
         checked_name("client_id", change.client_id)
         if applications.by_client_id(tx, change.client_id) is not None:

@@ -165,6 +165,7 @@ def describe(item: Organization) -> dict[str, Any]:
     """What the audit says about it: no secrets."""
     return {
         "display_name": item.display_name,
+        "default_application": item.default_application,
         "exclusive": item.exclusive,
         "sign_in_disabled": item.sign_in_disabled,
         "lifetimes": msgspec.to_builtins(item.lifetimes),
@@ -180,6 +181,10 @@ def _changed(vault: Vault, item: Organization, change: OrganizationChange) -> Or
     }
     if isinstance(change.display_name, str):
         checked_text("display_name", change.display_name, longest=200)
+    if isinstance(change.default_application, str) and change.default_application:
+        checked_name("default_application", change.default_application)
+    if isinstance(change.password_salt, str):
+        checked_text("password_salt", change.password_salt, longest=200)
     if isinstance(change.lifetimes, Overrides):
         checked_lifetimes(change.lifetimes)
     if isinstance(change.extra, dict):
