@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from ostiary.domain.errors import Misconfigured
@@ -30,8 +29,8 @@ def glance(url: str) -> Iterator[Database | None]:
         The store, or None where the file is not there yet and can be made.
 
     Raises:
-        Misconfigured: it could not be written, the file could not be made, or is no database.
-        Unavailable: from the first read: it does not answer.
+        Misconfigured: it could not be written, or the file could not be made.
+        Unavailable: from the first read: it does not answer, or is no database.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() != "sqlite":
@@ -49,8 +48,6 @@ def glance(url: str) -> Iterator[Database | None]:
         store = _read_only(path)
         try:
             yield store
-        except DBAPIError as error:
-            raise Misconfigured(f"The database {path} cannot be used: {error.orig}.") from error
         finally:
             store.close()
     else:
