@@ -255,6 +255,20 @@ class FastCheck(HttpToolsProtocol):
         if self.cycle is None and not self._in_head:
             self.transport.close()
 
+    def owes(self) -> object | None:
+        """What the client has begun to send and has not finished.
+
+        Returns:
+            The same object as long as it makes no progress: for a head, that it is complete, and
+            for a body, that more of it comes. None: nothing is owed.
+        """
+        if self._in_head:
+            return self.headers
+        cycle = self.cycle
+        if cycle is not None and cycle.more_body and not cycle.response_complete:
+            return self._used
+        return None
+
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection on which nothing arrived for long and nothing is being answered."""
         self.timeout_keep_alive_task = None

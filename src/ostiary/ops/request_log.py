@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import structlog
 from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, InternalServerException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from ostiary.domain.errors import OstiaryError
@@ -27,6 +27,12 @@ MOST_IN_FLIGHT: Final = 1_000
 """Requests that one process works on at a time; the next is told to come back."""
 
 _SERVER_ERROR: Final = 500
+_GONE: Final = 499
+"""As nginx writes it: the client went away before it was answered."""
+
+_WENT_AWAY: Final = "client disconnected prematurely"
+"""What Litestar raises a 500 with when a client leaves in the middle of its body."""
+
 _QUIET_FRONT: Final = "operations"
 _BUSY: Final = b"The server is busy. Try again in a moment.\n"
 _BROKEN: Final = b"Something went wrong on the server.\n"
@@ -97,8 +103,8 @@ class RequestLog:
         self, scope: Scope, note: MutableMapping[str, Any], status: int, seconds: float
     ) -> None:
         path = scope["path"]
-        # 0: the client went away before there was an answer.
-        self._metrics.request(path, status or 499, seconds)
+        status = _GONE if note.pop("gone", False) else status or _GONE
+        self._metrics.request(path, status, seconds)
         tell = _log.debug if front_of(path) == _QUIET_FRONT else _log.info
         tell(
             "request",
@@ -126,8 +132,11 @@ async def note_exception(exception: Exception, scope: Scope) -> None:
     Refusals, which are the callers' own doing, are told by the request's status alone, unless they
     carry a detail that is for operators only.
     """
-    request_id = scope["state"].get(NOTE, {}).get("request_id", "")
-    if isinstance(exception, OstiaryError):
+    note = scope["state"].get(NOTE, {})
+    request_id = note.get("request_id", "")
+    if isinstance(exception, InternalServerException) and exception.detail == _WENT_AWAY:
+        note["gone"] = True
+    elif isinstance(exception, OstiaryError):
         status = status_of(exception)
         if status >= _SERVER_ERROR or exception.detail:
             tell = _log.error if status >= _SERVER_ERROR else _log.warning

@@ -11,7 +11,7 @@ import contextlib
 import resource
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
@@ -47,6 +47,12 @@ _FINISH: Final = DRAIN - 2
 KEEP_ALIVE: Final = 75
 """Seconds for which an idle connection stays: longer than proxies keep theirs (nginx: 60), so that
 none of them sends a request into a connection that is being closed."""
+
+PATIENCE: Final = 20
+"""Seconds for a request's head to be complete, and between two pieces of its body."""
+
+_LOOK_EVERY: Final = 20
+"""Ticks of uvicorn's main loop, which are a tenth of a second."""
 
 HANDLER_THREADS: Final = PASSWORD_QUEUE + 32
 """Requests that are worked on at a time. Those that wait for their password to be compared wait in
@@ -96,12 +102,48 @@ def front_of(config: Config) -> Front:
     )
 
 
+class Watch:
+    """Hangs up on clients that begin a request and do not go on, since uvicorn waits for ever."""
+
+    def __init__(self) -> None:
+        """Start with nobody seen."""
+        self._seen: dict[Any, tuple[object, float]] = {}
+
+    def look(self, connections: Iterable[Any], now: float) -> None:
+        """Close whoever has owed the same thing for longer than `PATIENCE`.
+
+        Args:
+            connections: of `ostiary.edge.fast_check.FastCheck`.
+            now: on the loop's clock.
+        """
+        seen = {}
+        for connection in list(connections):
+            owed = connection.owes()
+            if owed is None:
+                continue
+            before, since = self._seen.get(connection, (None, now))
+            since = since if before is owed else now
+            if now - since > PATIENCE:
+                connection.transport.close()
+            else:
+                seen[connection] = (owed, since)
+        self._seen = seen
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server, told to stop by us and telling when it answers."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._ready = ready
+        self._watch = Watch()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        if counter % _LOOK_EVERY == 0:
+            now = asyncio.get_running_loop().time()
+            self._watch.look(self.server_state.connections, now)
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
