@@ -52,7 +52,8 @@ def back(form: Form, usual: str) -> str:
 
 def back_to(wanted: str, usual: str) -> str:
     """The same, out of an address."""
-    own = wanted == "/console" or wanted.startswith(("/console/", "/console?"))
+    path = wanted.partition("?")[0]
+    own = path == "/console" or (path.startswith("/console/") and ".." not in path)
     return wanted if own and safe_path(wanted) == wanted else usual
 
 
