@@ -61,7 +61,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         Annotated[
             str,
             Meta(
-                pattern="^[A-Z]{2}(,[A-Z]{2}){0,49}$",
+                # A dollar alone would let a line feed pass at the end.
+                pattern=r"^[A-Z]{2}(,[A-Z]{2}){0,49}(?!\n)$",
                 description="ISO 3166-1 alpha-2; several with commas.",
                 examples=["DE"],
             ),
