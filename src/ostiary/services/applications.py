@@ -186,7 +186,9 @@ def rotate_secret(tx: Transaction, act: Act, vault: Vault, name: str) -> Applica
 
     Raises:
         NotFound: there is none, or the caller may not know of it.
+        ReauthenticationNeeded: the caller's authentication is too old.
     """
+    require_fresh(act.caller, act.now, within=act.fresh_within)
     change = ApplicationChange(client_secret=new_client_secret())
     return update_application(tx, act, vault, name, change)
 
