@@ -333,6 +333,11 @@ def _postgresql(url: URL, threads: int) -> Engine:
         hide_parameters=True,
         connect_args={
             "connect_timeout": 10,
+            # A primary whose machine or network is gone is noticed in seconds, not in hours.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
             "application_name": "ostiary",
             "options": "-c synchronous_commit=on -c timezone=UTC -c lock_timeout=20s",
         },
