@@ -9,6 +9,7 @@ import click
 from ostiary.ops.cli import (
     applications,
     check_config,
+    demo,
     init,
     organizations,
     serve,
@@ -27,6 +28,7 @@ MODULES = (
     users,
     organizations,
     applications,
+    demo,
 )
 """Each has its click command under the name ``command``; a new file is a new line here."""
 
