@@ -250,7 +250,7 @@ def test_what_is_being_answered_is_finished(server: Server) -> None:
     assert b'"status":"ok"' in received
     assert b"connection: close" in received
     assert server.process.wait(PATIENCE) == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 7
     assert [line["event"] for line in server.log()][-2:] == ["request", "server.stopped"]
 
 
@@ -266,7 +266,7 @@ def test_what_never_ends_is_cut_off_after_ten_seconds(server: Server) -> None:
     until(lambda: open_connections(server) == before + 1, "it reads the request")
     began = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < 15
     connection.close()
 
 

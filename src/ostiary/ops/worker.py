@@ -113,12 +113,12 @@ class Watch:
         """Close whoever has owed the same thing for longer than `PATIENCE`.
 
         Args:
-            connections: of `ostiary.edge.fast_check.FastCheck`.
+            connections: uvicorn's; only `FastCheck` tells what it waits for.
             now: on the loop's clock.
         """
         seen = {}
         for connection in list(connections):
-            owed = connection.owes()
+            owed = connection.owes() if isinstance(connection, FastCheck) else None
             if owed is None:
                 continue
             before, since = self._seen.get(connection, (None, now))
