@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.installation import FIREFOX, Installation
 from tests.web.reading import Reader
+from tests.web.serving import served
+from tests.web.windows import ARGUMENTS
 
 
 def furnish(installation: Installation) -> Installation:
@@ -73,3 +76,19 @@ def people() -> Callable[..., Reader]:
         return Reader(installation.browser(agent))
 
     return someone
+
+
+@pytest.fixture(scope="module")
+def chromium(chromium_path: str) -> Iterator[Browser]:
+    """The system's browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def here(furnished: Path, tmp_path: Path) -> Iterator[Installation]:
+    """The installation on SQLite, behind a real HTTP server."""
+    with served(furnished, tmp_path) as installation:
+        yield installation

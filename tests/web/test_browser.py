@@ -1,89 +1,15 @@
 """The pages in Chromium, with and without JavaScript, and what they look like."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from ostiary.domain.session import Device
 from ostiary.storage import sessions
-from tests.support.installation import CHROME, FIREFOX, PASSWORD, Installation
-from tests.web.serving import served
-
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-TIMEOUT = 20_000
-PHONE = {"width": 390, "height": 844}
-WIDE = {"width": 1_100, "height": 800}
-
-
-@pytest.fixture(scope="module")
-def chromium(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def here(furnished: Path, tmp_path: Path) -> Iterator[Installation]:
-    with served(furnished, tmp_path) as installation:
-        yield installation
-
-
-@contextmanager
-def window(
-    chromium: Browser, here: Installation, *, expected: tuple[str, ...] = (), **options: Any
-) -> Iterator[Page]:
-    """A window of its own; whatever the browser complains about fails the test."""
-    context: BrowserContext = chromium.new_context(
-        base_url=here.public_url, **{"user_agent": FIREFOX, "viewport": WIDE} | options
-    )
-    context.set_default_timeout(TIMEOUT)
-    complaints: list[str] = []
-    page = context.new_page()
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console",
-        lambda message: (
-            complaints.append(message.text) if message.type in {"error", "warning"} else None
-        ),
-    )
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-    page.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith((here.public_url, "data:"))
-            else complaints.append(f"third party: {request.url}")
-        ),
-    )
-    try:
-        yield page
-        unexpected = [c for c in complaints if not any(e in c for e in expected)]
-        assert unexpected == []
-    finally:
-        context.close()
-
-
-def sign_in(page: Page, name: str = "ann", door: str = "/sign-in/acme") -> None:
-    page.goto(door)
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/account")
+from tests.support.installation import CHROME, PASSWORD, Installation
+from tests.web import windows
+from tests.web.windows import LOOKS, sign_in, window
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
@@ -226,27 +152,15 @@ def fill_with_life(here: Installation) -> None:
     here.write(sessions.store_uses, [(work.session.id, here.clock.now - timedelta(minutes=12))])
 
 
-LOOKS = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "phone": {"color_scheme": "dark", "viewport": PHONE, "java_script_enabled": False},
-    "phone-light": {"color_scheme": "light", "viewport": PHONE},
-}
-
-
 @pytest.mark.parametrize("look", LOOKS)
 def test_every_page_can_be_looked_at(chromium: Browser, here: Installation, look: str) -> None:
     """Screenshots stay in build/screenshots; nothing may stick out of a phone's width."""
     fill_with_life(here)
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     refusals = ("401 (Unauthorized)", "403 (Forbidden)", "404 (Not Found)", "409 (Conflict)")
     with window(chromium, here, expected=refusals, **LOOKS[look]) as page:
 
         def keep(name: str) -> None:
-            page.screenshot(path=SCREENSHOTS / f"{name}-{look}.png", full_page=True)
-            if LOOKS[look].get("java_script_enabled", True):
-                wider = "document.documentElement.scrollWidth > window.innerWidth"
-                assert not page.evaluate(wider), f"{name} is wider than the window"
+            windows.keep(page, name, look)
 
         page.goto("/sign-in")
         keep("sign-in-organization")
