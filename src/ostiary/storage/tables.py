@@ -407,7 +407,6 @@ audit_event = Table(
     Column("address", String(45), nullable=False, server_default=""),
     Column("detail", Text, nullable=False, server_default="{}"),
     Index("ix_audit_event_actor_id", "actor", "id"),
-    Index("ix_audit_event_actor_id", "actor", "id"),
     Index("ix_audit_event_at", "at"),
     Index("ix_audit_event_event_id", "event", "id"),
     Index("ix_audit_event_organization_id", "organization", "id"),

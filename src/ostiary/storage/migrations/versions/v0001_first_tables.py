@@ -35,7 +35,6 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_audit_event_actor_id", "audit_event", ["actor", "id"], unique=False)
-    op.create_index("ix_audit_event_actor_id", "audit_event", ["actor", "id"], unique=False)
     op.create_index("ix_audit_event_at", "audit_event", ["at"], unique=False)
     op.create_index("ix_audit_event_event_id", "audit_event", ["event", "id"], unique=False)
     op.create_index(
