@@ -6,7 +6,7 @@ A record exists while it has live client sessions, or since an application regis
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,6 @@ import msgspec
 from sqlalchemy import (
     ColumnElement,
     Row,
-    Select,
     Table,
     and_,
     delete,
@@ -29,6 +28,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ostiary.domain.session import Session
 from ostiary.storage.database import RecordKey, Transaction
+from ostiary.storage.pieces import pieces
 from ostiary.storage.sessions import is_live, rows_with_names, to_session
 from ostiary.storage.tables import (
     application,
@@ -36,11 +36,9 @@ from ostiary.storage.tables import (
     organization,
     record,
     registered_id,
+    user,
 )
 from ostiary.storage.tables import session as session_table
-
-_AT_A_TIME = 200
-"""Records whose ids are looked up by one statement."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +76,9 @@ class RecordQuery(msgspec.Struct, frozen=True, kw_only=True):
 FIELDS = ("owner", "name", "application", "created_time")
 SEARCHED = (*FIELDS, "session_id")
 """What a list can be searched by: its columns, and the ids that a record shows."""
+
+
+_KEY = (record.c.owner, record.c.name, record.c.application)
 
 
 def apply_deltas(tx: Transaction) -> None:
@@ -127,57 +128,69 @@ def get(tx: Transaction, key: RecordKey, *, lock: bool = False) -> Record | None
 
 def page(tx: Transaction, wanted: RecordQuery) -> list[Record]:
     """Records in the order asked for."""
-    keys = (record.c[wanted.sort], record.c.owner, record.c.name, record.c.application)
-    order = [column.desc() if wanted.descending else column.asc() for column in keys]
-    query = _matching(wanted).order_by(*order)
-    if wanted.limit is not None:
-        query = query.offset(wanted.offset).limit(wanted.limit)
+    names = dict.fromkeys([wanted.sort, "owner", "name", "application"])
+    order = [record.c[name].desc() if wanted.descending else record.c[name] for name in names]
+    query = select(record).order_by(*order)
+    if wanted.limit is None:
+        query = query.where(*_conditions(wanted))
+    elif _in_index_order(wanted):
+        # What is skipped is counted in the index alone: the rows are fetched for the page only.
+        some = select(*_KEY).where(*_conditions(wanted)).order_by(*order)
+        kept = some.offset(wanted.offset).limit(wanted.limit).subquery()
+        query = query.join(kept, and_(*(column == kept.c[column.name] for column in _KEY)))
+    else:
+        query = query.where(*_conditions(wanted)).offset(wanted.offset).limit(wanted.limit)
     return [to_record(row) for row in tx.rows(query)]
+
+
+def _in_index_order(wanted: RecordQuery) -> bool:
+    return wanted.sort in {"created_time", "owner"} or (
+        wanted.sort == "name" and wanted.owner is not None
+    )
 
 
 def count(tx: Transaction, wanted: RecordQuery) -> int:
     """How many records match, exactly (contract 1.2, ``data2``)."""
-    return tx.number(_matching(wanted).with_only_columns(func.count()))
+    return tx.number(select(func.count()).select_from(record).where(*_conditions(wanted)))
 
 
-def _matching(wanted: RecordQuery) -> Select[Any]:
-    query = select(record)
+def _conditions(wanted: RecordQuery) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
     if wanted.owner is not None:
-        query = query.where(record.c.owner == wanted.owner)
+        conditions.append(record.c.owner == wanted.owner)
     if wanted.name is not None:
-        query = query.where(record.c.name == wanted.name)
+        conditions.append(record.c.name == wanted.name)
     if wanted.field == "session_id":
-        query = query.where(_shows_id_with(wanted.value))
+        conditions.append(_shows_id_with(wanted.value))
     elif wanted.field is not None:
-        query = query.where(record.c[wanted.field].contains(wanted.value, autoescape=True))
-    return query
+        conditions.append(record.c[wanted.field].contains(wanted.value, autoescape=True))
+    return conditions
 
 
 def _shows_id_with(part: str) -> ColumnElement[bool]:
-    """Whether a record shows an id with this in it, a registered one or a live session's."""
-    own = select(registered_id.c.position).where(
-        registered_id.c.owner == record.c.owner,
-        registered_id.c.name == record.c.name,
-        registered_id.c.application == record.c.application,
-        registered_id.c.public_id.contains(part, autoescape=True),
-    )
+    """Whether a record shows an id with this in it, a registered one or a live session's.
+
+    Such ids are looked for once, and not for each record.
+    """
+    registered = (registered_id.c.owner, registered_id.c.name, registered_id.c.application)
+    own = select(*registered).where(registered_id.c.public_id.contains(part, autoescape=True))
     used = application.alias("used")
     live = (
-        select(client_session.c.sid)
+        select(organization.c.name, session_table.c.user_name, used.c.name)
         .select_from(
-            client_session.join(session_table, session_table.c.id == client_session.c.session_id)
+            session_table.join(client_session, client_session.c.session_id == session_table.c.id)
             .join(organization, organization.c.key == client_session.c.organization_key)
             .join(used, used.c.key == client_session.c.application_key)
         )
         .where(
-            organization.c.name == record.c.owner,
-            session_table.c.user_name == record.c.name,
-            used.c.name == record.c.application,
-            client_session.c.ended_at.is_(None),
+            session_table.c.ended_at.is_(None),
             session_table.c.id.contains(part, autoescape=True),
+            client_session.c.ended_at.is_(None),
+            used.c.deleted_at.is_(None),
         )
     )
-    return or_(own.exists(), live.exists())
+    key = tuple_(*_KEY)
+    return or_(key.in_(own), key.in_(live))
 
 
 def to_record(row: Row[Any]) -> Record:
@@ -200,7 +213,7 @@ def live_sessions(
     used = application.alias("used")
     base = (
         rows_with_names()
-        .add_columns(used.c.name.label("used_in"))
+        .add_columns(used.c.key.label("used_key"))
         .join(
             client_session,
             and_(
@@ -218,22 +231,59 @@ def live_sessions(
         )
         .order_by(client_session.c.created_at, session_table.c.id)
     )
-    names = tuple_(organization.c.name, session_table.c.user_name, used.c.name)
-    for start in range(0, len(keys), _AT_A_TIME):
-        for row in tx.rows(base.where(names.in_(keys[start : start + _AT_A_TIME]))):
-            key = (row.organization, row.user_name, row.used_in)
-            found.setdefault(key, []).append(to_session(row))
+    for some in pieces(keys):
+        named = _keys_behind(tx, some)
+        users_in: dict[int, set[int]] = {}
+        for owner, name, _ in named:
+            users_in.setdefault(owner, set()).add(name)
+        for owner, names in users_in.items():
+            query = base.where(
+                session_table.c.organization_key == owner,
+                session_table.c.user_key.in_(sorted(names)),
+            )
+            for row in tx.rows(query):
+                key = named.get((owner, row.user_key, row.used_key))
+                if key is not None:
+                    found.setdefault(key, []).append(to_session(row))
     return found
+
+
+def _keys_behind(
+    tx: Transaction, keys: Sequence[RecordKey]
+) -> dict[tuple[int, int, int], RecordKey]:
+    """The rows that have these names now: whoever had one of them before is somebody else."""
+    owners, names, applications = ({key[part] for key in keys} for part in range(3))
+    organization_of = _named(tx, organization, owners)
+    application_of = _named(tx, application, applications)
+    in_them = user.c.organization_key.in_(sorted(organization_of.values()))
+    users = select(user.c.key, user.c.organization_key, user.c.name).where(
+        in_them, user.c.name.in_(sorted(names)), user.c.deleted_at.is_(None)
+    )
+    user_of = {(row.organization_key, row.name): row.key for row in tx.rows(users)}
+    behind = {}
+    for key in keys:
+        owner = organization_of.get(key[0], 0)
+        name, used_in = user_of.get((owner, key[1])), application_of.get(key[2])
+        if name is not None and used_in is not None:
+            behind[owner, name, used_in] = key
+    return behind
+
+
+def _named(tx: Transaction, table: Table, names: Iterable[str]) -> dict[str, int]:
+    query = select(table.c.key, table.c.name).where(
+        table.c.name.in_(sorted(names)), table.c.deleted_at.is_(None)
+    )
+    return {row.name: row.key for row in tx.rows(query)}
 
 
 def registered_ids(tx: Transaction, keys: Sequence[RecordKey]) -> dict[RecordKey, list[str]]:
     """The ids that applications registered in some records, oldest first."""
     found: dict[RecordKey, list[str]] = {}
     columns = (registered_id.c.owner, registered_id.c.name, registered_id.c.application)
-    for start in range(0, len(keys), _AT_A_TIME):
+    for some in pieces(keys):
         query = (
             select(registered_id)
-            .where(tuple_(*columns).in_(keys[start : start + _AT_A_TIME]))
+            .where(tuple_(*columns).in_(some))
             .order_by(*columns, registered_id.c.position)
         )
         for row in tx.rows(query):
