@@ -287,6 +287,20 @@ def test_a_second_ctrl_c_means_now(server: Server) -> None:
     connection.close()
 
 
+def test_when_sessions_were_last_used_is_stored_at_the_end(tmp_path: Path) -> None:
+    settings = {"OSTIARY_JOBS__FLUSH_LAST_SEEN_EVERY": "14m"}
+    server = Server(tmp_path / "data", settings=settings)
+    install(server.config)
+    used = text("SELECT count(*) FROM session WHERE last_seen_at > created_at")
+    with server, store_of(server.config) as store:
+        client = server.client()
+        assert client.post("/api/login", json=login("admin")).json()["status"] == "ok"
+        assert client.get("/api/get-account").json()["status"] == "ok"
+        assert store.read(lambda tx: tx.number(used)) == 0  # it is only remembered
+        assert server.stop() == 0
+        assert store.read(lambda tx: tx.number(used)) == 1
+
+
 # Reading the configuration again
 
 
