@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from httpx import Response
 from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import Row, Table, select
 
+from ostiary.ops.app import create_app
 from ostiary.services import applications
 from ostiary.storage import applications as application_rows
 from tests.support.installation import FIREFOX, PASSWORD, Installation
@@ -91,6 +92,17 @@ def key(user: str = "ann", application: str = "wiki", owner: str = "acme") -> di
 
 class World(Installation):
     """See the module."""
+
+    _shared: ClassVar[Litestar | None] = None
+
+    @property
+    def app(self) -> Litestar:
+        """The real application, made once for all worlds: each gives it its own house."""
+        if World._shared is None:
+            World._shared = create_app(self.house, self._front)
+        World._shared.state.house = self.house
+        World._shared.state.front = self._front
+        return World._shared
 
     def populate(self) -> None:
         """Make the people; done once, everybody else gets a copy."""
