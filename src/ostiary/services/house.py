@@ -12,6 +12,7 @@ from ostiary.domain.access import SYSTEM, Caller
 from ostiary.domain.lifetime import Lifetimes
 from ostiary.gateways.keys import Vault
 from ostiary.gateways.passwords import Passwords
+from ostiary.gateways.signing import Keyring
 from ostiary.gateways.visitors import Places
 from ostiary.services.activity import Activity
 from ostiary.services.turns import Turns
@@ -44,6 +45,7 @@ class House:
     policy: Policy
     clock: Callable[[], datetime]
     turns: Turns = field(default_factory=Turns)
+    keyring: Keyring = field(default_factory=Keyring)
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):

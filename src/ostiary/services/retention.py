@@ -11,10 +11,21 @@ from datetime import datetime, timedelta
 from ostiary.domain.access import SYSTEM
 from ostiary.domain.events import Event
 from ostiary.domain.session import EndReason, Session, reason_dead
+from ostiary.services import keys
 from ostiary.services.ending import settle
 from ostiary.services.house import Policy
-from ostiary.storage import audit, changes, cut_offs, devices, sessions, throttle
+from ostiary.storage import (
+    audit,
+    changes,
+    client_sessions,
+    cut_offs,
+    devices,
+    outbox,
+    sessions,
+    throttle,
+)
 from ostiary.storage.audit import NewEvent
+from ostiary.storage.cut_offs import CutOff
 from ostiary.storage.database import Transaction
 
 BATCH = 100
@@ -77,12 +88,29 @@ def settle_cut_offs(tx: Transaction, now: datetime, limit: int = BATCH) -> int:
         ids = sessions.of_cut_off(tx, item.subject, item.subject_key, item.epoch, limit - done)
         found = sessions.by_ids(tx, ids, lock=True)
         settle(tx, found, item.reason, by=item.actor, address="", now=now)
-        finished = len(ids) < limit - done
-        cut_offs.settled(tx, item.id, len(ids), finished_at=now if finished else None)
-        done += len(ids)
+        count = len(ids)
+        if item.subject == "application":
+            count += _settle_uses(tx, item, now, limit - done - count)
+        finished = count < limit - done
+        cut_offs.settled(tx, item.id, count, finished_at=now if finished else None)
+        done += count
         if done >= limit:
             break
     return done
+
+
+def _settle_uses(tx: Transaction, item: CutOff, now: datetime, limit: int) -> int:
+    """End what is used in a cut-off application by sessions that signed in through another."""
+    ids = client_sessions.of_cut_off(tx, item.subject_key, item.epoch, limit)
+    sessions.by_ids(tx, ids, lock=True)
+    uses = [
+        use
+        for use in client_sessions.of_sessions(tx, ids)
+        if use.application_key == item.subject_key
+    ]
+    client_sessions.end(tx, uses, now)
+    outbox.owe_logouts(tx, uses, reason=item.reason, now=now)
+    return len(ids)
 
 
 def purge(tx: Transaction, now: datetime, policy: Policy, limit: int = BATCH) -> int:
@@ -99,6 +127,7 @@ def purge(tx: Transaction, now: datetime, policy: Policy, limit: int = BATCH) ->
         ("changes", lambda: changes.purge(tx, now - _CHANGES_KEPT, limit)),
         ("failures", lambda: throttle.purge(tx, forgotten, limit)),
         ("devices", lambda: devices.purge(tx, now - _DEVICES_KEPT, limit)),
+        ("keys", lambda: keys.purge(tx, now)),
     )
     removed = {name: piece() for name, piece in pieces}
     sessions_gone = removed["sessions"]

@@ -11,6 +11,7 @@ from ostiary.ops.cli import (
     check_config,
     demo,
     init,
+    keys,
     organizations,
     serve,
     sessions,
@@ -28,6 +29,7 @@ MODULES = (
     users,
     organizations,
     applications,
+    keys,
     demo,
 )
 """Each has its click command under the name ``command``; a new file is a new line here."""
