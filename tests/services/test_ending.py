@@ -262,7 +262,7 @@ def test_a_deleted_users_sessions_end_and_keep_nothing_personal(both: Scene) -> 
     _by_deleting(both, victim)
     session = both.row(victim)
     assert session.ended_reason is EndReason.USER_DELETED
-    assert session.user.startswith("deleted-")
+    assert session.user.startswith("deleted:")
     assert (session.device.agent, session.device.address, session.label) == ("", "", "")
     assert [g.ended_reason for g in both.rows(tables.grant)] == ["user_deleted"]
     assert [n.session_id for n in both.rows(tables.notice)] == [victim.session.id]

@@ -209,9 +209,13 @@ def test_deleting_an_application_cuts_its_sessions_off(both: Scene) -> None:
     assert both.lives(mail)
     shown, _ = both.read(records.list_records, both.act(), RecordQuery(owner="acme"))
     assert [view.record.application for view in shown] == ["mail"]
-    assert _settle(both) == 1
+    assert _settle(both) == 2
     assert both.row(wiki).ended_reason is EndReason.ADMIN_BULK
-    assert [n.session_id for n in both.rows(tables.notice)] == [wiki.session.id]
+    owed = {n.session_id for n in both.rows(tables.notice)}
+    assert owed == {wiki.session.id, mail.session.id}  # its use in the wiki ended as well
+    assert both.lives(mail)
+    assert [r.application for r in both.rows(tables.record)] == ["mail"]
+    assert _settle(both) == 0
 
 
 # Purging

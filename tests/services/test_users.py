@@ -471,7 +471,7 @@ def test_deleting_leaves_nothing_personal(both: Scene) -> None:
     rest = {t: r for t, r in both.everything().items() if t != "notice"}
     for trace in ("annika", "'ann'", "ann@private", "151 1", "Annika Person", "likes tea"):
         assert trace not in str(rest), trace
-    assert both.row(started).user.startswith("deleted-")
+    assert both.row(started).user.startswith("deleted:")
     assert both.rows(tables.device_user, user_key=started.session.user_key) == []
     assert both.rows(tables.credential, user_key=started.session.user_key) == []
     (row,) = both.rows(tables.audit_event, event="user.deleted")

@@ -317,7 +317,7 @@ def delete_user(tx: Transaction, act: Act, organization: str, name: str) -> Ende
         raise Protected("You cannot delete your own account.")
     ended = end.end_access_of_user(tx, act, found, EndReason.USER_DELETED)
     records.forget_user(tx, organization, name)
-    stand_in = f"deleted-{found.key}"
+    stand_in = f"deleted:{found.key}"  # no name that anybody can be given holds a colon
     changes.append(tx, Change.USER, act.now, [_subject(found)])
     devices.forget_user(tx, found.key)
     users.delete_and_anonymise(tx, found.key, stand_in, act.now)

@@ -17,11 +17,28 @@ from ostiary.storage.tables import application, organization
 _undeleted = (
     select(application, organization.c.name.label("organization"))
     .join(organization, organization.c.key == application.c.organization_key)
-    .where(application.c.deleted_at.is_(None))
+    .where(application.c.deleted_at.is_(None), organization.c.deleted_at.is_(None))
 )
 
 
-def _to_application(row: Row[Any]) -> Application:
+_LISTS = ("redirect_uris", "post_logout_redirect_uris", "grant_types", "scopes")
+_PLAIN = (
+    "token_endpoint_auth_method",
+    "jwks",
+    "pkce_required",
+    "consent_required",
+    "default_max_age",
+    "access_token_format",
+    "access_token_lifetime",
+    "refresh_token_idle",
+    "refresh_token_absolute",
+    "id_token_alg",
+    "frontchannel_logout_uri",
+)
+
+
+def to_application(row: Row[Any]) -> Application:
+    """A row with the organization's name as ``organization``."""
     return Application(
         key=row.key,
         name=row.name,
@@ -31,7 +48,6 @@ def _to_application(row: Row[Any]) -> Application:
         created_at=row.created_at,
         client_id=row.client_id,
         sealed_secret=row.sealed_secret,
-        redirect_uris=tuple(json.loads(row.redirect_uris)),
         description=row.description,
         homepage_url=row.homepage_url,
         logo=row.logo,
@@ -41,6 +57,8 @@ def _to_application(row: Row[Any]) -> Application:
         sign_in_disabled=row.sign_in_disabled,
         epoch=row.epoch,
         sealed_extra=row.sealed_extra,
+        **{name: getattr(row, name) for name in _PLAIN},
+        **{name: tuple(json.loads(getattr(row, name))) for name in _LISTS},
     )
 
 
@@ -51,7 +69,6 @@ def _columns(item: Application) -> dict[str, Any]:
         "display_name": item.display_name,
         "client_id": item.client_id,
         "sealed_secret": item.sealed_secret,
-        "redirect_uris": json.dumps(item.redirect_uris),
         "description": item.description,
         "homepage_url": item.homepage_url,
         "logo": item.logo,
@@ -59,6 +76,8 @@ def _columns(item: Application) -> dict[str, Any]:
         "exclusive": item.exclusive,
         "sign_in_disabled": item.sign_in_disabled,
         "sealed_extra": item.sealed_extra,
+        **{name: getattr(item, name) for name in _PLAIN},
+        **{name: json.dumps(getattr(item, name)) for name in _LISTS},
         **lifetime_columns(item.lifetimes),
     }
 
@@ -75,13 +94,13 @@ def get(tx: Transaction, name: str, *, lock: bool = False) -> Application | None
     if lock and tx.is_postgresql:
         query = query.with_for_update(of=application, key_share=True)
     row = tx.row(query)
-    return None if row is None else _to_application(row)
+    return None if row is None else to_application(row)
 
 
 def by_client_id(tx: Transaction, client_id: str) -> Application | None:
     """The application of this client id."""
     row = tx.row(_undeleted.where(application.c.client_id == client_id))
-    return None if row is None else _to_application(row)
+    return None if row is None else to_application(row)
 
 
 def every(tx: Transaction, *, organization_name: str | None = None) -> list[Application]:
@@ -89,7 +108,7 @@ def every(tx: Transaction, *, organization_name: str | None = None) -> list[Appl
     query = _undeleted.order_by(application.c.key)
     if organization_name is not None:
         query = query.where(organization.c.name == organization_name)
-    return [_to_application(row) for row in tx.rows(query)]
+    return [to_application(row) for row in tx.rows(query)]
 
 
 def page(
@@ -107,7 +126,7 @@ def page(
         key = application.c.name
         query = query.where(key < after.name if backwards else key > after.name)
     order = application.c.name.desc() if backwards else application.c.name.asc()
-    found = [_to_application(row) for row in tx.rows(query.order_by(order))]
+    found = [to_application(row) for row in tx.rows(query.order_by(order))]
     return found[::-1] if backwards else found
 
 

@@ -64,21 +64,22 @@ def last_sequence(tx: Transaction) -> int:
 
 
 def purge(tx: Transaction, before: datetime, limit: int) -> int:
-    """Remove old rows and raise the floor to the highest of them.
+    """Remove old rows, and raise the floor to the highest of them.
+
+    Only the first ``limit`` rows are looked at, since their order is about that of time: a process
+    whose clock is ahead makes the rows behind its own wait for a moment.
 
     Returns:
         How many went; fewer than ``limit``: finished.
     """
-    found = [
-        row.seq
-        for row in tx.rows(
-            select(change_log.c.seq)
-            .where(change_log.c.at < before)
-            .order_by(change_log.c.seq)
-            .limit(limit)
-        )
-    ]
+    first = select(change_log.c.seq, change_log.c.at).order_by(change_log.c.seq).limit(limit)
+    found = [row.seq for row in tx.rows(first) if row.at < before]
     if found:
         tx.execute(delete(change_log).where(change_log.c.seq.in_(found)))
-        settings.put(tx, FLOOR, str(found[-1]))
+        settings.put(tx, FLOOR, str(max(found[-1], floor(tx))))
     return len(found)
+
+
+def floor(tx: Transaction) -> int:
+    """The highest sequence that was ever purged: whoever has not read beyond it starts anew."""
+    return int(settings.get(tx, FLOOR) or 0)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from ostiary.domain.session import Session
 from ostiary.storage.database import RecordKey, Transaction
@@ -68,21 +68,19 @@ def add(
     Returns:
         False when it was already; the row and its ``sid`` stay as they are.
     """
-    known = tx.row(
-        select(client_session.c.sid).where(
-            client_session.c.organization_key == owner.organization_key,
-            client_session.c.user_key == owner.user_key,
-            client_session.c.session_id == owner.id,
-            client_session.c.application_key == application_key,
-        )
+    mine = and_(
+        client_session.c.organization_key == owner.organization_key,
+        client_session.c.user_key == owner.user_key,
+        client_session.c.session_id == owner.id,
+        client_session.c.application_key == application_key,
     )
-    if known is not None:
-        tx.execute(
-            update(client_session)
-            .where(client_session.c.sid == known.sid)
-            .values(application_epoch=application_epoch)
-        )
+    known = tx.row(select(client_session.c.ended_at).where(mine))
+    if known is not None and known.ended_at is None:
+        tx.execute(update(client_session).where(mine).values(application_epoch=application_epoch))
         return False
+    if known is not None:
+        # The application was cut off meanwhile, and not the session: it knows it by a new sid.
+        tx.execute(delete(client_session).where(mine))
     tx.execute(
         insert(client_session).values(
             organization_key=owner.organization_key,
@@ -156,8 +154,34 @@ def of_sessions(
     ]
 
 
+def open_in(application_key: int) -> tuple[ColumnElement[bool], ...]:
+    """The conditions for what is used in an application, as the index has them."""
+    return (
+        client_session.c.organization_key.in_(select(organization.c.key)),
+        client_session.c.application_key == application_key,
+        client_session.c.ended_at.is_(None),
+    )
+
+
+def of_cut_off(tx: Transaction, application_key: int, epoch: int, limit: int) -> list[str]:
+    """Public ids of sessions whose use in an application was cut off and is not settled yet.
+
+    Args:
+        tx: the transaction.
+        application_key: the application.
+        epoch: what the cut-off raised its epoch to.
+        limit: at most so many.
+    """
+    query = (
+        select(client_session.c.session_id)
+        .where(*open_in(application_key), client_session.c.application_epoch < epoch)
+        .limit(limit)
+    )
+    return [row.session_id for row in tx.rows(query)]
+
+
 def end(tx: Transaction, ended: Sequence[ClientSession], now: datetime) -> None:
-    """End client sessions together with their sessions.
+    """End client sessions, of sessions that this transaction holds.
 
     Those whose application names no logout address are settled with it: nobody can be told.
     """

@@ -24,6 +24,7 @@ from sqlalchemy.sql import Subquery
 from ostiary.domain.lifetime import check_after
 from ostiary.domain.secrets import same
 from ostiary.domain.session import Device, EndReason, Epochs, Session
+from ostiary.storage.client_sessions import open_in
 from ostiary.storage.database import Transaction
 from ostiary.storage.pieces import pieces
 from ostiary.storage.tables import (
@@ -412,16 +413,26 @@ def of_cut_off(tx: Transaction, column: str, key: int, epoch: int, limit: int) -
         epoch: what the cut-off raised its epoch to; later ones have their own rows.
         limit: at most so many.
     """
-    query = (
-        select(session.c.id)
-        .where(
-            session.c[f"{column}_key"] == key,
-            session.c.ended_at.is_(None),
-            session.c[f"{column}_epoch"] < epoch,
-        )
-        .limit(limit)
+    query = select(session.c.id).where(
+        session.c[f"{column}_key"] == key,
+        session.c.ended_at.is_(None),
+        session.c[f"{column}_epoch"] < epoch,
     )
-    return [row.id for row in tx.rows(query)]
+    # The rows of an organization lie together; the others have to be led to.
+    if column == "user":
+        owner = select(user.c.organization_key).where(user.c.key == key)
+        query = query.where(session.c.organization_key == owner.scalar_subquery())
+    elif column == "application":
+        query = query.join_from(
+            client_session,
+            session,
+            and_(
+                session.c.organization_key == client_session.c.organization_key,
+                session.c.user_key == client_session.c.user_key,
+                session.c.id == client_session.c.session_id,
+            ),
+        ).where(*open_in(key))
+    return [row.id for row in tx.rows(query.limit(limit))]
 
 
 def purge(tx: Transaction, before: datetime, limit: int) -> int:

@@ -22,7 +22,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -106,6 +105,8 @@ def _lifetimes() -> list[Column[Any]]:
     ]
 
 
+_SCOPES = '["openid", "profile", "email", "phone", "address", "groups", "offline_access"]'
+
 organization = Table(
     "organization",
     metadata,
@@ -152,6 +153,30 @@ application = Table(
     Column("sign_in_disabled", Boolean, nullable=False, server_default=text("false")),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("sealed_extra", LargeBinary, nullable=False),
+    Column(
+        "grant_types",
+        Text,
+        nullable=False,
+        server_default='["authorization_code", "refresh_token"]',
+    ),
+    Column("scopes", Text, nullable=False, server_default=_SCOPES),
+    Column(
+        "token_endpoint_auth_method",
+        String(40),
+        nullable=False,
+        server_default="client_secret_basic",
+    ),
+    Column("jwks", Text, nullable=False, server_default=""),
+    Column("pkce_required", Boolean, nullable=False, server_default=text("true")),
+    Column("consent_required", Boolean, nullable=False, server_default=text("false")),
+    Column("default_max_age", Integer),
+    Column("access_token_format", String(20), nullable=False, server_default="jwt"),
+    Column("access_token_lifetime", Integer, nullable=False, server_default="300"),
+    Column("refresh_token_idle", Integer, nullable=False, server_default="1209600"),
+    Column("refresh_token_absolute", Integer, nullable=False, server_default="2592000"),
+    Column("id_token_alg", String(20), nullable=False, server_default="RS256"),
+    Column("post_logout_redirect_uris", Text, nullable=False, server_default="[]"),
+    Column("frontchannel_logout_uri", Text, nullable=False, server_default=""),
     _undeleted("uq_application_name", "name"),
     _undeleted("uq_application_client_id", "client_id"),
     Index("ix_application_organization_key", "organization_key"),
@@ -350,6 +375,7 @@ grant = Table(
     Column("ended_reason", String(30)),
     Index("ix_grant_session_id", "session_id"),
     Index("ix_grant_user_key", "user_key"),
+    Index("ix_grant_expires_at", "expires_at"),
 )
 
 token = Table(
@@ -365,6 +391,38 @@ token = Table(
     Column("sealed_detail", LargeBinary, nullable=False),
     Index("ix_token_grant_id", "grant_id"),
     Index("ix_token_expires_at", "expires_at"),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column(
+        "user_key",
+        NUMBER,
+        ForeignKey("user.key"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column(
+        "application_key",
+        NUMBER,
+        ForeignKey("application.key"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("scopes", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Assertions by which applications authenticated: none of them is good twice (RFC 7523, 3).
+assertion = Table(
+    "assertion",
+    metadata,
+    Column("hash", LargeBinary(32), primary_key=True),
+    Column("expires_at", Instant, nullable=False),
+    Index("ix_assertion_expires_at", "expires_at"),
 )
 
 change_log = Table(
@@ -489,7 +547,7 @@ cut_off = Table(
     Column("actor", Text, nullable=False),
     Column("settled", Integer, nullable=False, server_default="0"),
     Column("finished_at", Instant),
-    UniqueConstraint("subject", "subject_key", "at"),
+    Index("ix_cut_off_subject_subject_key_id", "subject", "subject_key", "id"),
     sqlite_autoincrement=True,
 )
 

@@ -77,10 +77,13 @@ def upgrade() -> None:
         sa.Column("settled", sa.Integer(), server_default="0", nullable=False),
         sa.Column("finished_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=("pk_cut_off")),
-        sa.UniqueConstraint(
-            "subject", "subject_key", "at", name=("uq_cut_off_subject_subject_key_at")
-        ),
         sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "ix_cut_off_subject_subject_key_id",
+        "cut_off",
+        ["subject", "subject_key", "id"],
+        unique=False,
     )
     op.create_table(
         "device",
