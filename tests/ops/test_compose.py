@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from ostiary.domain.access import OPERATOR
-from ostiary.domain.errors import Misconfigured
+from ostiary.domain.errors import Misconfigured, Overloaded, Unavailable
 from ostiary.ops.compose import close_house, open_house, utc_now
 from ostiary.ops.config import Config, Storage
 from ostiary.services import passwords, setup
@@ -144,6 +144,21 @@ def test_hosts_that_start_at_once_on_one_database_do_not_both_bring_a_key(
     # The second one is told to bring the first one's key, before anything was sealed by another.
     assert said[0] == ""
     assert "encryption.key" in said[1]
+
+
+def test_a_store_that_takes_nothing_more_is_closed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = open_house(config_of(tmp_path / "data"))
+    house.activity.remember("a" * 32, utc_now())
+
+    def no_room(*_: object) -> None:
+        raise Unavailable("no room")
+
+    monkeypatch.setattr(house.database, "write", no_room)
+    close_house(house)
+    with pytest.raises(Overloaded):
+        house.passwords.hash("anything")
 
 
 def test_a_file_in_the_directorys_place_is_named(tmp_path: Path) -> None:

@@ -326,15 +326,23 @@ def test_hup_reads_the_configuration_again_and_misses_no_request(tmp_path: Path)
         assert server.client().get("/metrics").status_code == 401
 
         renewed = server.workers()
-        for wrong in ("[metrics]\ntoken = 7\n", '[server]\nhost = "127.0.0.2"\n'):
-            count = len(server.log("reload.refused"))
+        for wrong, event, said in (
+            ("[metrics]\ntoken = 7\n", "reload.refused", "metrics.token: expected text"),
+            ('[server]\nhost = "127.0.0.2"\n', "reload.refused", "server.host: only a restart"),
+            ('[places]\ncity = "none.mmdb"\n', "reload.failed", "the workers before it go on"),
+        ):
+            count = len(server.log(event))
             file.write_text(wrong)
             server.process.send_signal(signal.SIGHUP)
-            until(lambda c=count: len(server.log("reload.refused")) > c, "it is refused")
-        said = [line["detail"] for line in server.log("reload.refused")]
-        assert "metrics.token: expected text" in said[0]
-        assert said[1] == "server.host: only a restart can change this."
+            until(lambda e=event, c=count: len(server.log(e)) > c, f"{said} is told")
+            assert said in server.log(event)[-1]["detail"]
+        assert "none.mmdb does not exist" in server.log("worker.not_started")[0]["detail"]
         assert server.workers() == renewed
+        # Whoever dies now is replaced by one with the configuration that works.
+        os.kill(renewed[0], signal.SIGKILL)
+        until(lambda: len(set(server.workers()) - set(renewed)) == 1, "it is replaced")
+        until(lambda: server.client().get("/metrics").status_code == 401, "it works")
+        assert len(server.log("worker.died")) == 1
 
 
 def keep_asking(server: Server, failures: list[object], done: threading.Event) -> None:

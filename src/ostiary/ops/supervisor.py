@@ -82,7 +82,7 @@ class Supervisor:
             ready: called once, when all workers answer.
             reload: reads the configuration again; raises what it has to say.
         """
-        self._config = config
+        self._config = self._config_before = config
         self._places = [_Place(i, listener) for i, listener in enumerate(listeners)]
         self._leaving: list[_Worker] = []
         self._to_renew: deque[_Place] = deque()
@@ -207,8 +207,7 @@ class Supervisor:
         place = next(p for p in self._places if worker in (p.worker, p.successor))
         if worker is place.successor:
             place.successor = None
-            self._to_renew.clear()
-            _log.error("reload.failed", code=code, detail="the workers before it go on")
+            self._give_up_renewal(code)
             return
         place.worker = None
         if not self._answered:
@@ -228,13 +227,21 @@ class Supervisor:
         if self._stop_began is not None:
             return
         try:
-            self._config = self._reload()
+            renewed = self._reload()
         except OstiaryError as error:
             _log.error("reload.refused", detail=error.text)
             return
+        self._config, self._config_before = renewed, self._config
         telemetry.configure(self._config.log)
         _log.info("reload.began")
         self._to_renew = deque(self._places)
+
+    def _give_up_renewal(self, code: int) -> None:
+        """Go back to the configuration that works: whoever is to be replaced later needs it."""
+        self._to_renew.clear()
+        self._config = self._config_before
+        telemetry.configure(self._config.log)
+        _log.error("reload.failed", code=code, detail="the workers before it go on")
 
     def _renew_next(self) -> None:
         for place in self._places:
