@@ -94,6 +94,9 @@ def test_it_is_not_ready_when_the_store_is_gone(
     assert response.json() == {"status": "unavailable"}
     assert int(response.headers["retry-after"]) > 0
     assert client.get("/health/live").status_code == 200
+    page = client.get("/metrics").text
+    assert "ostiary_sessions_live" not in page
+    assert number(page, "ostiary_password_queue") == 0
 
 
 def test_a_store_that_hangs_is_as_good_as_gone(

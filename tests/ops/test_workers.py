@@ -68,6 +68,11 @@ def share(pid: int) -> int:
 
 def test_a_worker_that_dies_is_replaced_while_the_other_answers(server: Server) -> None:
     first, second = server.workers()
+    # What forks has neither threads nor a connection to the store.
+    assert server.process is not None
+    parent = psutil.Process(server.process.pid)
+    assert parent.num_threads() == 1
+    assert not [file.path for file in parent.open_files() if "ostiary.db" in file.path]
     made = connections(server, 24)
     shares = [share(first), share(second)]
     assert min(shares) >= 4  # the kernel spreads them; 24 on one of two is less than 1 in 10^6

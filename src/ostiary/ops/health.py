@@ -131,9 +131,12 @@ class _LiveSessions:
         self._counted_at = -_COUNT_FOR
 
     def count(self) -> int | None:
-        """The sessions that nobody has ended."""
+        """The sessions that nobody has ended; None: the store does not say."""
         now = time.monotonic()
         if now - self._counted_at >= _COUNT_FOR:
             self._counted_at = now
-            self._count = self._house.database.read(session_pages.count_unended)
+            try:
+                self._count = self._house.database.read(session_pages.count_unended)
+            except OstiaryError:
+                self._count = None
         return self._count
