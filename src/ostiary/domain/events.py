@@ -38,6 +38,7 @@ class Event(enum.StrEnum):
     APPLICATION_ADDED = "application.added"
     APPLICATION_UPDATED = "application.updated"
     APPLICATION_DELETED = "application.deleted"
+    CUT_OFF_STARTED = "cut_off.started"
     KEY_ROTATED = "key.rotated"
     SETUP_COMPLETED = "setup.completed"
     RETENTION_PURGED = "retention.purged"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, Table, and_, func, insert, select, update
 
 from ostiary.domain.session import EndReason
 from ostiary.storage.database import Transaction
@@ -25,6 +25,23 @@ class CutOff(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
 
 
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """A cut-off as people follow it. ``organization`` is the one that its subject belongs to.
+
+    ``settled`` counts the sessions whose ending has been written; ``finished_at`` is None while
+    there may be more of them.
+    """
+
+    id: int
+    at: datetime
+    subject: str
+    organization: str
+    name: str
+    actor: str
+    settled: int
+    finished_at: datetime | None
+
+
 def raise_epoch(
     tx: Transaction,
     subject: str,
@@ -33,7 +50,7 @@ def raise_epoch(
     reason: EndReason,
     actor: str,
     now: datetime,
-) -> None:
+) -> int:
     """End everything of an organization, user or application with one increment.
 
     Args:
@@ -43,14 +60,75 @@ def raise_epoch(
         reason: what the settled rows will say.
         actor: who did it.
         now: the instant.
+
+    Returns:
+        The cut-off's number, by which its settling is followed.
     """
     table = _SUBJECTS[subject]
     tx.execute(update(table).where(table.c.key == key).values(epoch=table.c.epoch + 1))
-    tx.execute(
-        insert(cut_off).values(
-            at=now, subject=subject, subject_key=key, reason=reason.value, actor=actor
-        )
+    added = tx.execute(
+        insert(cut_off)
+        .values(at=now, subject=subject, subject_key=key, reason=reason.value, actor=actor)
+        .returning(cut_off.c.id)
     )
+    return int(added.scalar_one())
+
+
+def progress(
+    tx: Transaction,
+    *,
+    organization_name: str | None,
+    only: int | None = None,
+    before_id: int | None = None,
+    limit: int = 1,
+) -> list[Progress]:
+    """Cut-offs and how far they are, newest first.
+
+    Args:
+        tx: the transaction.
+        organization_name: what belongs to this organization; None: everything.
+        only: just the one of this number.
+        before_id: older than this one.
+        limit: at most so many.
+    """
+    owner = func.coalesce(user.c.organization_key, application.c.organization_key)
+    query = (
+        select(
+            cut_off,
+            func.coalesce(user.c.name, application.c.name, organization.c.name).label("name"),
+            organization.c.name.label("organization"),
+        )
+        .select_from(
+            cut_off.outerjoin(user, _is(user, "user"))
+            .outerjoin(application, _is(application, "application"))
+            .join(organization, organization.c.key == func.coalesce(owner, cut_off.c.subject_key))
+        )
+        .order_by(cut_off.c.id.desc())
+        .limit(limit)
+    )
+    if organization_name is not None:
+        query = query.where(organization.c.name == organization_name)
+    if only is not None:
+        query = query.where(cut_off.c.id == only)
+    if before_id is not None:
+        query = query.where(cut_off.c.id < before_id)
+    return [
+        Progress(
+            id=row.id,
+            at=row.at,
+            subject=row.subject,
+            organization=row.organization,
+            name=row.name,
+            actor=row.actor,
+            settled=row.settled,
+            finished_at=row.finished_at,
+        )
+        for row in tx.rows(query)
+    ]
+
+
+def _is(table: Table, subject: str) -> ColumnElement[bool]:
+    return and_(cut_off.c.subject == subject, table.c.key == cut_off.c.subject_key)
 
 
 def unfinished(tx: Transaction) -> list[CutOff]:
