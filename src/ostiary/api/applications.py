@@ -7,11 +7,28 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from ostiary.api.application_fields import (
+    AccessTokenLifetime,
+    AuthMethodName,
+    ConsentRequired,
+    DefaultMaxAge,
+    FrontchannelLogoutUri,
+    GrantTypes,
+    IdTokenAlg,
+    Jwks,
+    PkceRequired,
+    PostLogoutRedirectUris,
+    RefreshTokenAbsolute,
+    RefreshTokenIdle,
+    Scopes,
+    TokenFormatName,
+)
 from ostiary.api.asked import LifetimesChange, Word, merged
 from ostiary.api.contract import Call, operation
 from ostiary.api.organizations import Exclusive, NameQuery, SignInDisabled
 from ostiary.api.views import LifetimesView, Listing, Moment, lifetimes_view, listing
 from ostiary.domain import accounts
+from ostiary.domain.client import CLIENT_SETTINGS
 from ostiary.domain.errors import AlreadyExists, BadCursor, NotAllowed, NotFound, Protected
 from ostiary.domain.lifetime import Overrides
 from ostiary.gateways.keys import Vault
@@ -60,6 +77,20 @@ class ApplicationView(msgspec.Struct, frozen=True, kw_only=True):
     exclusive: Exclusive
     sign_in_disabled: SignInDisabled
     created_at: Moment
+    grant_types: GrantTypes
+    scopes: Scopes
+    token_endpoint_auth_method: AuthMethodName
+    jwks: Jwks
+    pkce_required: PkceRequired
+    consent_required: ConsentRequired
+    default_max_age: DefaultMaxAge
+    access_token_format: TokenFormatName
+    access_token_lifetime: AccessTokenLifetime
+    refresh_token_idle: RefreshTokenIdle
+    refresh_token_absolute: RefreshTokenAbsolute
+    id_token_alg: IdTokenAlg
+    post_logout_redirect_uris: PostLogoutRedirectUris
+    frontchannel_logout_uri: FrontchannelLogoutUri
 
 
 class AddedApplicationView(ApplicationView, frozen=True, kw_only=True):
@@ -88,6 +119,20 @@ class ApplicationChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     lifetimes: LifetimesChange | UnsetType = UNSET
     exclusive: Exclusive | UnsetType = UNSET
     sign_in_disabled: SignInDisabled | UnsetType = UNSET
+    grant_types: GrantTypes | UnsetType = UNSET
+    scopes: Scopes | UnsetType = UNSET
+    token_endpoint_auth_method: AuthMethodName | UnsetType = UNSET
+    jwks: Jwks | UnsetType = UNSET
+    pkce_required: PkceRequired | UnsetType = UNSET
+    consent_required: ConsentRequired | UnsetType = UNSET
+    default_max_age: DefaultMaxAge | UnsetType = UNSET
+    access_token_format: TokenFormatName | UnsetType = UNSET
+    access_token_lifetime: AccessTokenLifetime | UnsetType = UNSET
+    refresh_token_idle: RefreshTokenIdle | UnsetType = UNSET
+    refresh_token_absolute: RefreshTokenAbsolute | UnsetType = UNSET
+    id_token_alg: IdTokenAlg | UnsetType = UNSET
+    post_logout_redirect_uris: PostLogoutRedirectUris | UnsetType = UNSET
+    frontchannel_logout_uri: FrontchannelLogoutUri | UnsetType = UNSET
 
 
 class NewApplication(ApplicationChange, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -228,6 +273,7 @@ def application_view(item: accounts.Application) -> ApplicationView:
         exclusive=item.exclusive,
         sign_in_disabled=item.sign_in_disabled,
         created_at=item.created_at,
+        **{name: getattr(item, name) for name in CLIENT_SETTINGS},
     )
 
 
@@ -251,6 +297,7 @@ def _change(body: ApplicationChange, old: Overrides) -> applications.Application
         lifetimes=merged(old, body.lifetimes),
         exclusive=body.exclusive,
         sign_in_disabled=body.sign_in_disabled,
+        **{name: getattr(body, name) for name in CLIENT_SETTINGS},
     )
 
 

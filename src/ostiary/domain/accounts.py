@@ -12,6 +12,16 @@ from datetime import datetime
 
 import msgspec
 
+from ostiary.domain.client import (
+    ACCESS_TOKEN_LIFETIME,
+    ID_TOKEN_ALG,
+    REFRESH_TOKEN_ABSOLUTE,
+    REFRESH_TOKEN_IDLE,
+    USER_SCOPES,
+    USUAL_GRANTS,
+    AuthMethod,
+    TokenFormat,
+)
 from ostiary.domain.errors import BadInput
 from ostiary.domain.lifetime import Overrides
 
@@ -50,7 +60,7 @@ A list of what is allowed: which of the others decide something elsewhere cannot
 LONGEST_NAME = 100
 LONGEST_TEXT = 1_000
 _FORBIDDEN = frozenset('/?:#&%=+;"')
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Organization(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +83,10 @@ class Organization(msgspec.Struct, frozen=True, kw_only=True):
 class Application(msgspec.Struct, frozen=True, kw_only=True):
     """An OAuth client of one organization. Its secret is kept encrypted, since the wire shows it.
 
-    ``exclusive``: a new sign-in ends the user's other sessions in this application.
+    ``exclusive``: a new sign-in ends the user's other sessions in this application. The lifetimes
+    of tokens are seconds. ``jwks`` is the JSON text of the key set by which it signs assertions;
+    ``default_max_age`` the greatest age in seconds of an authentication that it takes, when it does
+    not say one with each request.
     """
 
     key: int
@@ -94,11 +107,35 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     sign_in_disabled: bool = False
     epoch: int = 0
     sealed_extra: bytes = b""
+    grant_types: tuple[str, ...] = USUAL_GRANTS
+    scopes: tuple[str, ...] = USER_SCOPES
+    token_endpoint_auth_method: str = AuthMethod.BASIC.value
+    jwks: str = ""
+    pkce_required: bool = True
+    consent_required: bool = False
+    default_max_age: int | None = None
+    access_token_format: str = TokenFormat.JWT.value
+    access_token_lifetime: int = ACCESS_TOKEN_LIFETIME
+    refresh_token_idle: int = REFRESH_TOKEN_IDLE
+    refresh_token_absolute: int = REFRESH_TOKEN_ABSOLUTE
+    id_token_alg: str = ID_TOKEN_ALG
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    frontchannel_logout_uri: str = ""
 
     @property
     def is_global(self) -> bool:
         """Whether it may touch every organization (contract 2.5)."""
         return self.organization == BUILT_IN
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it cannot keep a secret: a program in a browser or on a phone (RFC 6749, 2.1)."""
+        return self.token_endpoint_auth_method == AuthMethod.NONE.value
+
+    @property
+    def needs_pkce(self) -> bool:
+        """Whether it has to bind its codes (RFC 7636); public ones always have to (RFC 9700)."""
+        return self.pkce_required or self.is_public
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,7 @@ from ostiary.domain.accounts import (
     checked_name,
     checked_text,
 )
+from ostiary.domain.client import CLIENT_SETTINGS
 from ostiary.domain.errors import (
     AlreadyExists,
     BadInput,
@@ -35,7 +37,8 @@ from ostiary.domain.lifetime import Overrides
 from ostiary.domain.session import EndReason
 from ostiary.gateways.entropy import new_client_id, new_client_secret
 from ostiary.gateways.keys import Vault
-from ostiary.services import extras
+from ostiary.services import extras, keys
+from ostiary.services.client_rules import check_client
 from ostiary.services.house import Act
 from ostiary.services.organizations import checked_lifetimes
 from ostiary.services.standing import rechecked
@@ -66,6 +69,20 @@ class ApplicationChange(msgspec.Struct, frozen=True, kw_only=True):
     lifetimes: Overrides | Unset = UNSET
     exclusive: bool | Unset = UNSET
     sign_in_disabled: bool | Unset = UNSET
+    grant_types: tuple[str, ...] | Unset = UNSET
+    scopes: tuple[str, ...] | Unset = UNSET
+    token_endpoint_auth_method: str | Unset = UNSET
+    jwks: str | Unset = UNSET
+    pkce_required: bool | Unset = UNSET
+    consent_required: bool | Unset = UNSET
+    default_max_age: int | Unset | None = UNSET
+    access_token_format: str | Unset = UNSET
+    access_token_lifetime: int | Unset = UNSET
+    refresh_token_idle: int | Unset = UNSET
+    refresh_token_absolute: int | Unset = UNSET
+    id_token_alg: str | Unset = UNSET
+    post_logout_redirect_uris: tuple[str, ...] | Unset = UNSET
+    frontchannel_logout_uri: str | Unset = UNSET
     extra: dict[str, Any] | Unset = UNSET
 
 
@@ -152,7 +169,7 @@ def add_application(
         sealed_secret=vault.seal(new_client_secret().encode(), _context(name, "secret")),
         sealed_extra=extras.seal(vault, _context(name, "extra"), {}),
     )
-    item = _changed(tx, vault, item, change)
+    item = _changed(tx, vault, item, change, act.now)
     applications.add(tx, item)
     _audit(tx, act, Event.APPLICATION_ADDED, item, {"new": describe(item)})
     return _required(tx, name)
@@ -170,7 +187,7 @@ def update_application(
         BadInput: a value cannot be used.
     """
     old = _administered(tx, act, name, lock=True)
-    new = _changed(tx, vault, old, change)
+    new = _changed(tx, vault, old, change, act.now)
     applications.put(tx, new)
     detail = {
         "old": describe(old),
@@ -239,7 +256,12 @@ def describe(item: Application) -> dict[str, Any]:
         "lifetimes": msgspec.to_builtins(item.lifetimes),
         "exclusive": item.exclusive,
         "sign_in_disabled": item.sign_in_disabled,
+        **{name: _plain(getattr(item, name)) for name in CLIENT_SETTINGS},
     }
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def checked_address(field: str, value: str, *, fragment: bool = False) -> str:
@@ -266,19 +288,19 @@ def checked_address(field: str, value: str, *, fragment: bool = False) -> str:
     return value
 
 
-def _checked_redirect(value: str) -> str:
+def _checked_redirect(field: str, value: str) -> str:
     """A redirect address; other schemes are for native applications (RFC 8252, 7.1)."""
     scheme = value.partition(":")[0].lower()
     if scheme in {"http", "https"}:
-        return checked_address("redirect_uris", value)
+        return checked_address(field, value)
     private = "." in scheme and scheme.replace(".", "").replace("-", "").isalnum()
     if not private or "#" in value:
-        raise BadInput("redirect_uris", f"{value} is not an address that can be redirected to.")
-    return checked_text("redirect_uris", value, longest=2_000)
+        raise BadInput(field, f"{value} is not an address that can be redirected to.")
+    return checked_text(field, value, longest=2_000)
 
 
 def _changed(
-    tx: Transaction, vault: Vault, item: Application, change: ApplicationChange
+    tx: Transaction, vault: Vault, item: Application, change: ApplicationChange, now: datetime
 ) -> Application:
     _check(tx, item, change)
     values = {
@@ -291,7 +313,11 @@ def _changed(
         values["sealed_secret"] = sealed
     if isinstance(change.extra, dict):
         values["sealed_extra"] = extras.seal(vault, _context(item.name, "extra"), change.extra)
-    return msgspec.structs.replace(item, **values)
+    changed = msgspec.structs.replace(item, **values)
+    check_client(changed)
+    if isinstance(change.id_token_alg, str):
+        keys.ensure(tx, vault, changed.id_token_alg, now)
+    return changed
 
 
 def _check(tx: Transaction, item: Application, change: ApplicationChange) -> None:
@@ -322,9 +348,16 @@ def _check_secret_and_addresses(change: ApplicationChange) -> None:
         if len(change.redirect_uris) > MOST_ADDRESSES:
             raise BadInput("redirect_uris", f"At most {MOST_ADDRESSES} redirect addresses.")
         for address in change.redirect_uris:
-            _checked_redirect(address)
-    if isinstance(change.backchannel_logout_uri, str) and change.backchannel_logout_uri:
-        checked_address("backchannel_logout_uri", change.backchannel_logout_uri)
+            _checked_redirect("redirect_uris", address)
+    if isinstance(change.post_logout_redirect_uris, tuple):
+        if len(change.post_logout_redirect_uris) > MOST_ADDRESSES:
+            raise BadInput("post_logout_redirect_uris", f"At most {MOST_ADDRESSES} addresses.")
+        for address in change.post_logout_redirect_uris:
+            _checked_redirect("post_logout_redirect_uris", address)
+    for field in ("backchannel_logout_uri", "frontchannel_logout_uri"):
+        address = getattr(change, field)
+        if isinstance(address, str) and address:
+            checked_address(field, address)
 
 
 def _context(name: str, column: str) -> str:

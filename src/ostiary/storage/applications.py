@@ -57,9 +57,13 @@ def to_application(row: Row[Any]) -> Application:
         sign_in_disabled=row.sign_in_disabled,
         epoch=row.epoch,
         sealed_extra=row.sealed_extra,
-        **{name: getattr(row, name) for name in _PLAIN},
-        **{name: tuple(json.loads(getattr(row, name))) for name in _LISTS},
+        **_client_values(row),
     )
+
+
+def _client_values(row: Row[Any]) -> dict[str, Any]:
+    plain = {name: getattr(row, name) for name in _PLAIN}
+    return plain | {name: tuple(json.loads(getattr(row, name))) for name in _LISTS}
 
 
 def _columns(item: Application) -> dict[str, Any]:
