@@ -67,42 +67,41 @@ FORGERIES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("forgery", FORGERIES)
-def test_a_forged_post_does_nothing(ostiary: Installation, people: People, forgery: str) -> None:
+def test_a_forged_post_does_nothing(ostiary: Installation, people: People) -> None:
     """Covers B14, E09, E10, F08, R08, W19."""
-    how = FORGERIES[forgery]
     ann, bob = people(ostiary), people(ostiary)
     own = ann.sign_in("acme", "ann").form("/sign-out").fields["form_token"]
     foreign = bob.sign_in("acme", "bob").form("/sign-out").fields["form_token"]
     other = ostiary.start_session("acme", "ann")
-    token = {"foreign": foreign}.get(how.get("token", own), how.get("token", own))
-    if not how.get("fetch", True):
-        del ann.browser.headers["Sec-Fetch-Site"]
     before = ostiary.read(snapshot)
     paths = post_paths(ostiary, other.session.id)
     assert len(paths) > 8
-    for path in paths:
-        fields = FIELDS | ({"form_token": token} if token else {})
-        answer = ann.browser.post(
-            path, data=fields, headers=how.get("headers", {}), follow_redirects=False
-        )
-        assert answer.status_code == 403, path
-        assert "set-cookie" not in answer.headers, path
+    for forgery, how in FORGERIES.items():
+        token = {"foreign": foreign}.get(how.get("token", own), how.get("token", own))
+        headers = dict(how.get("headers", {}))
+        ann.browser.headers.pop("Sec-Fetch-Site", None)
+        if how.get("fetch", True):
+            headers.setdefault("Sec-Fetch-Site", "same-origin")
+        for path in paths:
+            fields = FIELDS | ({"form_token": token} if token else {})
+            answer = ann.browser.post(path, data=fields, headers=headers, follow_redirects=False)
+            assert answer.status_code == 403, (forgery, path)
+            assert "set-cookie" not in answer.headers, (forgery, path)
     assert ostiary.read(snapshot) == before
 
 
-@pytest.mark.parametrize("media_type", ["application/json", "text/plain", "multipart/form-data"])
-def test_only_forms_are_forms(ostiary: Installation, people: People, media_type: str) -> None:
+def test_only_forms_are_forms(ostiary: Installation, people: People) -> None:
     """Covers B14."""
     ann = people(ostiary)
     ann.sign_in("acme", "ann")
     other = ostiary.start_session("acme", "ann")
     before = ostiary.read(snapshot)
-    for path in post_paths(ostiary, other.session.id):
-        answer = ann.browser.post(
-            path, content=b"{}", headers={"Content-Type": media_type}, follow_redirects=False
-        )
-        assert answer.status_code == 415, path
+    for media_type in ("application/json", "text/plain", "multipart/form-data"):
+        for path in post_paths(ostiary, other.session.id):
+            answer = ann.browser.post(
+                path, content=b"{}", headers={"Content-Type": media_type}, follow_redirects=False
+            )
+            assert answer.status_code == 415, (media_type, path)
     assert ostiary.read(snapshot) == before
 
 

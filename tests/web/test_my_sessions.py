@@ -1,7 +1,6 @@
 """*My sessions*: seeing, naming and ending where one is signed in."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import event
@@ -9,8 +8,10 @@ from sqlalchemy import event
 from ostiary.domain.events import Event
 from ostiary.domain.session import Device
 from ostiary.services import events
+from ostiary.web.account import activity
+from ostiary.web.account import sessions as own_sessions
 from ostiary.web.messages import translator
-from tests.support.installation import CHROME, FIREFOX, PASSWORD, Installation
+from tests.support.installation import CHROME, PASSWORD, Installation
 from tests.web.reading import Reader
 
 People = Callable[..., Reader]
@@ -244,19 +245,23 @@ def test_hostile_agents_labels_and_names_are_inert(ostiary: Installation, people
         assert not any(k.startswith("on") or k == "style" for _, a in page.elements for k in a)
 
 
-def test_more_than_a_hundred_sessions_come_in_pages(ostiary: Installation, people: People) -> None:
+def test_many_sessions_come_in_pages(
+    ostiary: Installation, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert own_sessions.PAGE == 100
+    monkeypatch.setattr(own_sessions, "PAGE", 10)
     ann = people(ostiary)
-    for application in ("wiki", "tickets"):
-        for _ in range(55):
-            ostiary.start_session("acme", "ann", application=application)
+    for _ in range(14):
+        ostiary.start_session("acme", "ann", application="wiki")
+    ostiary.clock.forward(minutes=1)
     page = ann.sign_in("acme", "ann")
-    assert "111 sessions. Anything" in page.text
+    assert "15 sessions. Anything" in page.text
     seen = [a["id"] for a in page.with_attributes(**{"class": "list-group-item device-row"})]
-    assert len(seen) == 100
+    assert len(seen) == 10
     assert page.text.count("This device") == 1
     page = ann.open(page.links["Older"])
     more = [a["id"] for a in page.with_attributes(**{"class": "list-group-item device-row"})]
-    assert len(set(seen) | set(more)) == 111
+    assert len(set(seen) | set(more)) == 15
     page = ann.open(page.links["Newer"])
     back = [a["id"] for a in page.with_attributes(**{"class": "list-group-item device-row"})]
     assert set(back) == set(seen)
@@ -316,33 +321,16 @@ def test_every_event_about_a_user_has_words() -> None:
         assert t.has(f"activity.{known.value.replace('.', '_')}"), known
 
 
-def test_activity_comes_in_pages(ostiary: Installation, people: People) -> None:
+def test_activity_comes_in_pages(
+    ostiary: Installation, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "PAGE", 10)
     ann = people(ostiary)
-    for _ in range(55):
+    for _ in range(11):
         ostiary.start_session("acme", "ann")
     ann.sign_in("acme", "ann")
     page = ann.open("/account/activity")
-    assert page.text.count("Signed in: ") == 50
+    assert page.text.count("Signed in: ") == 10
     page = ann.open(page.links["Older"])
-    assert page.text.count("Signed in: ") == 6
+    assert page.text.count("Signed in: ") == 2
     assert "The account was made" in page.text
-
-
-@pytest.mark.parametrize(
-    ("ago", "words"),
-    [
-        (timedelta(minutes=5), "Last seen 5 minutes ago"),
-        (timedelta(minutes=60), "Last seen 1 hour ago"),
-        (timedelta(hours=8), "Last seen 8 hours ago"),
-        (timedelta(hours=22), "Last seen yesterday at 09:00 UTC"),
-        (timedelta(days=5), "Last seen 5 days ago"),
-        (timedelta(days=13), "Last seen 13 days ago"),
-    ],
-)
-def test_times_are_said_in_words(
-    ostiary: Installation, people: People, ago: timedelta, words: str
-) -> None:
-    ostiary.start_session("acme", "ann", device=PHONE, remember=True)
-    ostiary.clock.now += ago
-    page = people(ostiary, FIREFOX).sign_in("acme", "ann")
-    assert words in page.text

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from ostiary.services import organizations
 from tests.support.installation import CHROME, PASSWORD, Installation
 from tests.web.reading import Page, Reader, set_cookies
@@ -74,27 +72,22 @@ def test_an_organization_may_keep_the_other_sessions_and_the_page_offers_to_end_
     assert other.path.startswith("/sign-in")
 
 
-@pytest.mark.parametrize(
-    ("new", "said"),
-    [
-        ("short", "Use at least 8 characters."),
-        ("password1", "among those that are tried first"),
-        ("x" * 1_025, "Use at most 1,024 characters."),
-        (PASSWORD, "Do not use your name"),
-    ],
-)
-def test_a_password_that_is_easy_to_guess_is_refused(
-    ostiary: Installation, people: People, new: str, said: str
-) -> None:
+def test_a_password_that_is_easy_to_guess_is_refused(ostiary: Installation, people: People) -> None:
     """Covers C02, C04, C05."""
     ann = people(ostiary)
     ann.sign_in("acme", "ann")
     before = ann.cookie("sid")
-    page = change(ann, new=new)
-    assert page.response.status_code == 400
-    assert said in page.text
-    assert new not in page.response.text
-    assert ann.cookie("sid") == before
+    for new, said in (
+        ("short", "Use at least 8 characters."),
+        ("password1", "among those that are tried first"),
+        ("x" * 1_025, "Use at most 1,024 characters."),
+        (PASSWORD, "Do not use your name"),
+    ):
+        page = change(ann, new=new)
+        assert page.response.status_code == 400
+        assert said in page.text
+        assert new not in page.response.text
+        assert ann.cookie("sid") == before
 
 
 def test_two_different_new_passwords_are_refused(ostiary: Installation, people: People) -> None:
