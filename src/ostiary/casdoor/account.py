@@ -12,7 +12,7 @@ from ostiary.casdoor.reading import Wire
 from ostiary.domain.access import Kind
 from ostiary.domain.accounts import User
 from ostiary.domain.errors import NotFound
-from ostiary.services import organizations, published, users
+from ostiary.services import directory, organizations, published, users
 from ostiary.services.house import Act
 
 
@@ -29,8 +29,9 @@ def get_account(wire: NamedDependency[Wire]) -> Reply:
     item = _user(wire, act, user_id)
     if item is None:
         return envelopes.error(f"The user: {user_id} doesn't exist")
+    online = item.key in read(directory.online, act, [item])
     # The same view of oneself for everybody: what administrators may see besides is no matter here.
-    data = user_fields.to_wire(item, users.extra_of(vault, item), full=False, online=True)
+    data = user_fields.to_wire(item, users.extra_of(vault, item), full=False, online=online)
     owner = read(published.organization, item.organization)
     data2 = (
         organization_fields.to_wire(owner, organizations.extra_of(vault, owner), full=False)
