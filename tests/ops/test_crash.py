@@ -70,7 +70,7 @@ def at_once(*deeds: Callable[[], Answer]) -> list[Answer]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE)
+        thread.join(3 * PATIENCE)
     return [answer for answer in answers if answer is not None]
 
 
