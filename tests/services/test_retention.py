@@ -165,13 +165,13 @@ def test_each_of_several_cut_offs_settles_what_it_killed(scene: Scene) -> None:
     assert scene.lives(third)
 
 
-def test_somebody_else_may_end_a_session_while_its_cut_off_waits(scene: Scene) -> None:
+def test_who_ends_a_session_whose_cut_off_waits_is_told_that_it_was_dead(scene: Scene) -> None:
     started = scene.sign_in()
     _cut_off(scene, "organization", started.session.organization_key)
     assert scene.write(end.end_selected, scene.act(), [started.session.id]).count == 0
     change = users.UserChange(disabled=True)
     scene.write(users.update_user, scene.act(), scene.house.vault, "acme", "ann", change)
-    assert scene.reason(started) is EndReason.USER_DISABLED
+    assert scene.row(started).ended_reason is EndReason.RISK
     assert _settle(scene) == 0
     assert len(scene.events(event="session.ended")) == 1
 

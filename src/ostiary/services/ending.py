@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from ostiary.domain.access import SYSTEM
 from ostiary.domain.events import Event
 from ostiary.domain.logout import Ended
 from ostiary.domain.session import EndReason, Session, reason_dead
 from ostiary.services.house import Act
-from ostiary.storage import audit, changes, client_sessions, grants, outbox, sessions
+from ostiary.storage import audit, changes, client_sessions, cut_offs, grants, outbox, sessions
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.changes import Change
 from ostiary.storage.database import Transaction
@@ -22,8 +23,8 @@ from ostiary.storage.database import Transaction
 def end_sessions(tx: Transaction, act: Act, ids: Iterable[str], reason: EndReason) -> Ended:
     """End the sessions with these public ids; the decision about each is made here, under lock.
 
-    One that has already run out by the clock is settled with its true reason and not counted:
-    nobody ended it. Cut-off rows count, since it is a cut-off's settling that comes for them.
+    One that was dead before, by the clock or by a cut-off, is settled with its true reason and not
+    counted: it was not ended by this.
 
     Args:
         tx: the transaction, which carries everything or nothing.
@@ -32,17 +33,45 @@ def end_sessions(tx: Transaction, act: Act, ids: Iterable[str], reason: EndReaso
         reason: why.
     """
     found = [s for s in sessions.by_ids(tx, ids, lock=True) if s.ended_at is None]
-    ran_out: dict[EndReason, list[Session]] = {}
-    alive: list[Session] = []
-    for session in found:
-        dead = reason_dead(session, act.now)
-        if dead in (EndReason.IDLE, EndReason.EXPIRED):
-            ran_out.setdefault(dead, []).append(session)
-        else:
-            alive.append(session)
-    for true_reason, group in ran_out.items():
-        settle(tx, group, true_reason, by="system", address="", now=act.now)
+    alive = settle_dead(tx, found, act.now)
     return settle(tx, alive, reason, by=act.caller.actor, address=act.address, now=act.now)
+
+
+def settle_dead(tx: Transaction, found: Sequence[Session], now: datetime) -> list[Session]:
+    """Write why the dead ones among unended sessions are dead, and return those that are alive.
+
+    Args:
+        tx: the transaction.
+        found: what it has read under lock.
+        now: the instant of the decision.
+    """
+    alive: list[Session] = []
+    dead: dict[tuple[EndReason, str], list[Session]] = {}
+    for session in found:
+        reason = reason_dead(session, now)
+        if reason is None:
+            alive.append(session)
+        elif session.born != session.current:
+            dead.setdefault(_cut_off(tx, session), []).append(session)
+        else:
+            dead.setdefault((reason, SYSTEM.actor), []).append(session)
+    for (reason, actor), group in dead.items():
+        settle(tx, group, reason, by=actor, address="", now=now)
+    return alive
+
+
+def _cut_off(tx: Transaction, session: Session) -> tuple[EndReason, str]:
+    """Why and by whom a session was cut off."""
+    for subject, key in (
+        ("organization", session.organization_key),
+        ("user", session.user_key),
+        ("application", session.application_key),
+    ):
+        if getattr(session.born, subject) != getattr(session.current, subject):
+            found = cut_offs.last_of(tx, subject, key)
+            if found is not None:
+                return found
+    return EndReason.ADMIN_BULK, SYSTEM.actor
 
 
 def settle(

@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 
 from ostiary.domain.access import SYSTEM
 from ostiary.domain.events import Event
-from ostiary.domain.session import EndReason, Session, reason_dead
 from ostiary.services import keys
-from ostiary.services.ending import settle
+from ostiary.services.ending import settle, settle_dead
 from ostiary.services.house import Policy
 from ostiary.storage import (
     audit,
@@ -47,34 +46,8 @@ def sweep(tx: Transaction, now: datetime, limit: int = BATCH) -> int:
         How many rows were looked at.
     """
     found = sessions.due(tx, now, limit)
-    groups: dict[tuple[EndReason, str], list[Session]] = {}
-    alive: list[Session] = []
-    for session in found:
-        reason = reason_dead(session, now)
-        if reason is None:
-            alive.append(session)
-            continue
-        was_cut_off = session.born != session.current
-        why = _cut_off(tx, session) if was_cut_off else (reason, SYSTEM.actor)
-        groups.setdefault(why, []).append(session)
-    sessions.postpone(tx, alive)
-    for (reason, actor), group in groups.items():
-        settle(tx, group, reason, by=actor, address="", now=now)
+    sessions.postpone(tx, settle_dead(tx, found, now))
     return len(found)
-
-
-def _cut_off(tx: Transaction, session: Session) -> tuple[EndReason, str]:
-    """Why and by whom a session was cut off that was born while it happened."""
-    for subject, key in (
-        ("organization", session.organization_key),
-        ("user", session.user_key),
-        ("application", session.application_key),
-    ):
-        if getattr(session.born, subject) != getattr(session.current, subject):
-            found = cut_offs.last_of(tx, subject, key)
-            if found is not None:
-                return found
-    return EndReason.ADMIN_BULK, SYSTEM.actor
 
 
 def settle_cut_offs(tx: Transaction, now: datetime, limit: int = BATCH) -> int:
