@@ -16,9 +16,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from ostiary.domain.errors import AlreadyExists, BadInput, Misconfigured, Overloaded, Unavailable
 from ostiary.storage import organizations, records, settings
 from ostiary.storage.database import Database, Transaction
+from ostiary.storage.pieces import pieces
 from ostiary.storage.schema import open_database
 from ostiary.storage.tables import setting
-from ostiary.storage.values import in_pieces, refuse_unstorable
+from ostiary.storage.values import refuse_unstorable
 from tests.storage.world import NOW, World, at_once
 
 
@@ -492,9 +493,9 @@ def test_texts_come_back_as_they_were(store: Database) -> None:
 
 @given(st.lists(st.integers(), max_size=1_600))
 def test_a_long_list_is_cut_into_pieces_that_hold_all_of_it(items: list[int]) -> None:
-    pieces = list(in_pieces(items))
-    assert [item for piece in pieces for item in piece] == items
-    assert all(0 < len(piece) <= 500 for piece in pieces)
+    cut = list(pieces(items))
+    assert [item for piece in cut for item in piece] == items
+    assert all(0 < len(piece) <= 500 for piece in cut)
 
 
 # Addresses that cannot be opened
@@ -509,6 +510,6 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "letter.db"
     path.write_text("Dear Ann, " * 1_000)
-    with pytest.raises(Misconfigured, match="not a database"):
+    with pytest.raises(Unavailable, match="not a database"):
         open_database(f"sqlite:///{path}")
     assert path.read_text().startswith("Dear Ann")

@@ -20,7 +20,6 @@ FIGURES = {
     ("application", "uq_application_name"): "100 1",
     ("application", "uq_application_client_id"): "100 1",
     ("application", "ix_application_organization_key"): "100 5",
-    ("user", "uq_user_id"): "400000 1",
     ("user", "uq_user_organization_key_name"): "400000 20000 1",
     ("user", "ix_user_organization_key_email"): "400000 20000 1",
     ("user", "ix_user_organization_key_phone"): "400000 20000 2",

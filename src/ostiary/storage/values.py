@@ -1,27 +1,15 @@
-"""What may be bound to a statement, and how much of it at a time."""
+"""What may be bound to a statement."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from ostiary.domain.errors import BadInput
 
-T = TypeVar("T")
-
-_AT_A_TIME = 500
 _LARGEST = 2**63 - 1
 
 _Row: TypeAlias = Mapping[str, object] | Sequence[object]
-
-
-def in_pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """A long list in pieces that one statement can name.
-
-    SQLite takes 32,766 parameters, PostgreSQL 65,535, and both plan a short list better.
-    """
-    for start in range(0, len(items), _AT_A_TIME):
-        yield items[start : start + _AT_A_TIME]
 
 
 def refuse_unstorable(
