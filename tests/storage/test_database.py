@@ -249,7 +249,7 @@ def test_a_sqlite_writer_reads_what_is_still_true_when_it_writes(sqlite_copy: Pa
         for _ in range(10):
             store.write(add_one)
 
-    at_once(*[lambda s=store: many(s) for store in stores])  # type: ignore[misc]
+    at_once(*[lambda s=store: many(s) for store in stores])
     assert value_of(stores[0], "sum") == "30"
     for store in stores:
         store.close()
@@ -380,7 +380,7 @@ def test_a_store_that_is_away_is_unavailable() -> None:
 def test_more_transactions_than_connections_are_told_to_come_back(store_url: str) -> None:
     """Covers R09: what cannot be done soon is refused, and not queued without end."""
     store = open_database(store_url, threads=2)
-    store.engine.pool._timeout = 0.01  # type: ignore[attr-defined]
+    store.engine.pool._timeout = 0.01
     with store.engine.connect(), store.engine.connect():
         for way in (store.read, store.look):
             with pytest.raises(Overloaded):

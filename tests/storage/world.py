@@ -129,7 +129,8 @@ class World:
 
         ``change`` holds fields of `NewSession` and `Device`; ``at`` is when it starts.
         """
-        owner, client = self.user(user, organization), self.application(application)
+        owner = self.user(user, organization)
+        client = self.application(application, organization)
         return self.store.write(self.write_session, owner, client, **change)
 
     def write_session(
