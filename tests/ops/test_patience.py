@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 from litestar import Litestar, post
+from litestar.params import JSONBody
 from structlog.testing import capture_logs
 
 from ostiary.edge.fast_check import FastCheck, protocol_for
@@ -23,7 +24,7 @@ HEAD = b"POST /echo HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n
 
 
 @post("/echo", sync_to_thread=False, status_code=200)
-def echo(data: dict[str, int]) -> dict[str, int]:
+def echo(data: JSONBody[dict[str, int]]) -> dict[str, int]:
     return data
 
 

@@ -8,6 +8,7 @@ import time
 from typing import Any, Final
 
 from litestar import Response, Router, get
+from litestar.di import NamedDependency
 
 from ostiary.domain.errors import NotFound, NotSignedIn, OstiaryError, Unavailable
 from ostiary.domain.secrets import same
@@ -50,7 +51,7 @@ def router(house: House, metrics: Metrics, *, token: str = "") -> Router:
         return {"status": "ready"}
 
     @get("/metrics", sync_to_thread=True)
-    def show_metrics(visit: Visit) -> Response[bytes]:
+    def show_metrics(visit: NamedDependency[Visit]) -> Response[bytes]:
         """Numbers, for those who may see them."""
         _require_watcher(visit, token)
         metrics.password_queue(house.passwords.waiting)
