@@ -23,6 +23,7 @@ from ostiary.ops.config import Config
 from ostiary.ops.config_file import load
 from ostiary.ops.listening import LOCK_FILE, claim_port, held, require_free
 from ostiary.ops.server import run
+from tests.support.command_line import Terminal
 from tests.support.installation import PASSWORD
 from tests.support.server import PATIENCE, Server, install, store_of, until
 
@@ -285,6 +286,15 @@ def test_a_second_ctrl_c_means_now(server: Server) -> None:
     assert time.monotonic() - began < 6
     assert [line["event"] for line in server.log("worker.killed")] == ["worker.killed"]
     connection.close()
+
+
+def test_closing_the_terminal_in_which_it_runs_stops_it(tmp_path: Path) -> None:
+    with Terminal(["serve", "--data", str(tmp_path / "data"), "--port", "0"], cwd=tmp_path) as it:
+        it.wait_for("Ostiary is ready at", seconds=PATIENCE)
+        os.close(it._main)
+        assert it.process.wait(PATIENCE) == 0
+        os.close(it._other)
+    require_free(tmp_path / "data")
 
 
 def test_when_sessions_were_last_used_is_stored_at_the_end(tmp_path: Path) -> None:

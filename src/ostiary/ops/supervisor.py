@@ -63,6 +63,11 @@ class _Place:
         self.start_at: float | None = None
 
 
+def _has_terminal() -> bool:
+    """Whether it runs in a terminal that is there; one that was closed is none any more."""
+    return os.isatty(0)
+
+
 class Supervisor:
     """See the module. `run` returns when all workers are gone."""
 
@@ -91,6 +96,7 @@ class Supervisor:
         self._metrics = Metrics(self._numbers, len(listeners))
         self._selector = selectors.DefaultSelector()
         self._heard: deque[int] = deque()
+        self._had_terminal = _has_terminal()
         self._answered = False
         self._stop_began: float | None = None
         self._code = 0
@@ -173,6 +179,8 @@ class Supervisor:
             match self._heard.popleft():
                 case signal.SIGTERM | signal.SIGINT:
                     self._stop()
+                case signal.SIGHUP if self._had_terminal and not _has_terminal():
+                    self._stop()  # somebody closed the window in which it ran
                 case signal.SIGHUP:
                     self._begin_renewal()
 
