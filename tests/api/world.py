@@ -30,22 +30,28 @@ acme, of globex and of the built-in organization."""
 class World:
     """acme: ann, bob (plain), boss (administrator), application wiki; globex: eve, portal."""
 
-    def __init__(self, url: str, directory: Path, **further: Any) -> None:
-        self.here = Installation(url, directory, **further)
-        self.secrets: dict[str, tuple[str, str]] = {
-            "builtin": (self.here.client_id, self.here.client_secret)
-        }
+    def __init__(
+        self, url: str, directory: Path, *, secrets: dict[str, tuple[str, str]] | None = None
+    ) -> None:
+        """Make a world; with the ``secrets`` of another one, open a copy of that."""
+        self.here = Installation(url, directory, install=secrets is None)
+        self.ids: dict[str, str] = {}
+        self.secrets = secrets if secrets is not None else self._made()
+
+    def _made(self) -> dict[str, tuple[str, str]]:
+        """Fill it; the applications' client ids and secrets."""
+        made = {"builtin": (self.here.client_id, self.here.client_secret)}
         for organization, application in (("acme", "wiki"), ("globex", "portal")):
             self.here.organization(organization)
             logout = LOGOUT if application == "wiki" else ""
-            self.secrets[application] = self.here.application(
+            made[application] = self.here.application(
                 organization, application, backchannel_logout_uri=logout
             )
         self.here.user("acme", "ann")
         self.here.user("acme", "bob")
         self.here.user("acme", "boss", is_admin=True)
         self.here.user("globex", "eve")
-        self.ids: dict[str, str] = {}
+        return made
 
     def close(self) -> None:
         self.here.close()
