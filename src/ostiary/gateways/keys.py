@@ -21,7 +21,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF, HKDFExpand
 from joserfc.jwk import RSAKey
 
 from ostiary.domain.errors import Misconfigured
@@ -188,6 +188,16 @@ class Vault:
             # Two threads that race here compute the same bytes.
             known = self._derived[label] = _expand(self._key, label)
         return known
+
+
+def vault_of_secret(secret: str) -> Vault:
+    """A vault that only the holder of a bearer secret can open, who is nobody we store.
+
+    Args:
+        secret: 256 random bits as text, of which the store knows the SHA-256 alone.
+    """
+    hkdf = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=b"ostiary/1/secret")
+    return Vault(hkdf.derive(secret.encode()))
 
 
 class SigningKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,14 +14,17 @@ from ostiary.services import keys
 from ostiary.services.ending import settle, settle_dead
 from ostiary.services.house import Policy
 from ostiary.storage import (
+    assertions,
     audit,
     changes,
     client_sessions,
     cut_offs,
     devices,
+    grants,
     outbox,
     sessions,
     throttle,
+    tokens,
 )
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.cut_offs import CutOff
@@ -32,6 +35,9 @@ BATCH = 100
 
 _CHANGES_KEPT = timedelta(days=1)
 """How long the change log is kept for those that follow it."""
+
+_TOKENS_KEPT = timedelta(hours=1)
+"""How long after its end a token is still told apart from one that never was."""
 
 _DEVICES_KEPT = timedelta(days=400)
 """As long as browsers keep their cookie (RFC 6265bis, 4.1.2.1)."""
@@ -101,6 +107,9 @@ def purge(tx: Transaction, now: datetime, policy: Policy, limit: int = BATCH) ->
         ("failures", lambda: throttle.purge(tx, forgotten, limit)),
         ("devices", lambda: devices.purge(tx, now - _DEVICES_KEPT, limit)),
         ("keys", lambda: keys.purge(tx, now)),
+        ("tokens", lambda: tokens.purge(tx, now - _TOKENS_KEPT, limit)),
+        ("grants", lambda: grants.purge(tx, now - _TOKENS_KEPT, limit)),
+        ("assertions", lambda: assertions.purge(tx, now, limit)),
     )
     removed = {name: piece() for name, piece in pieces}
     sessions_gone = removed["sessions"]

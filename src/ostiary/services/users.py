@@ -41,6 +41,7 @@ from ostiary.services.user_rules import decisive, is_built_in, protect, refuse_o
 from ostiary.storage import (
     audit,
     changes,
+    consents,
     devices,
     organizations,
     records,
@@ -320,6 +321,7 @@ def delete_user(tx: Transaction, act: Act, organization: str, name: str) -> Ende
     stand_in = f"deleted:{found.key}"  # no name that anybody can be given holds a colon
     changes.append(tx, Change.USER, act.now, [_subject(found)])
     devices.forget_user(tx, found.key)
+    consents.remove_of_user(tx, found.key)
     users.delete_and_anonymise(tx, found.key, stand_in, act.now)
     sessions.anonymise_user(tx, found.organization_key, found.key, stand_in)
     audit.anonymise(tx, organization, name, stand_in)

@@ -99,6 +99,17 @@ def add(
     return True
 
 
+def sid_of(tx: Transaction, session_id: str, application_key: int) -> str:
+    """What an application knows a session by; empty: it does not know it."""
+    row = tx.row(
+        select(client_session.c.sid).where(
+            client_session.c.session_id == session_id,
+            client_session.c.application_key == application_key,
+        )
+    )
+    return "" if row is None else str(row.sid)
+
+
 def of_sessions(
     tx: Transaction, session_ids: Sequence[str], *, open_only: bool = True
 ) -> list[ClientSession]:

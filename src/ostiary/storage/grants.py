@@ -5,12 +5,90 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
+from ostiary.domain.grant import Grant
 from ostiary.domain.session import SPARES_OFFLINE_GRANTS, EndReason
 from ostiary.storage.database import Transaction
 from ostiary.storage.pieces import pieces
 from ostiary.storage.tables import Instant, grant, token
+
+
+def add(tx: Transaction, new: Grant) -> None:
+    """Write an authorization; the epochs that it is born with were read in this transaction."""
+    tx.execute(
+        insert(grant).values(
+            id=new.id,
+            session_id=new.session_id,
+            organization_key=new.organization_key,
+            user_key=new.user_key,
+            application_key=new.application_key,
+            kind=new.kind,
+            offline=new.offline,
+            organization_epoch=new.born.organization,
+            user_epoch=new.born.user,
+            application_epoch=new.born.application,
+            created_at=new.created_at,
+            expires_at=new.expires_at,
+        )
+    )
+
+
+def lock(tx: Transaction, grant_id: str) -> None:
+    """Hold a grant's row until the commit; SQLite's writers are alone already."""
+    if tx.is_postgresql:
+        tx.execute(select(grant.c.id).where(grant.c.id == grant_id).with_for_update())
+
+
+def end_one(tx: Transaction, grant_id: str, *, reason: EndReason, now: datetime) -> datetime | None:
+    """End one grant with all that it issued.
+
+    Returns:
+        As `end_of_sessions`.
+    """
+    mine = (grant.c.id == grant_id) & grant.c.ended_at.is_(None)
+    return _end(tx, mine, reason=reason, now=now)
+
+
+def end_of_application(
+    tx: Transaction, user_key: int, application_key: int, *, reason: EndReason, now: datetime
+) -> datetime | None:
+    """End what a user granted to one application, offline grants included.
+
+    Returns:
+        As `end_of_sessions`.
+    """
+    mine = (
+        (grant.c.user_key == user_key)
+        & (grant.c.application_key == application_key)
+        & grant.c.ended_at.is_(None)
+    )
+    return _end(tx, mine, reason=reason, now=now)
+
+
+def offline_applications(tx: Transaction, user_key: int, now: datetime) -> set[int]:
+    """The keys of the applications that hold an offline grant of a user."""
+    query = select(grant.c.application_key).where(
+        grant.c.user_key == user_key,
+        grant.c.offline.is_(True),
+        grant.c.ended_at.is_(None),
+        grant.c.expires_at > now,
+    )
+    return {row.application_key for row in tx.rows(query.distinct())}
+
+
+def purge(tx: Transaction, before: datetime, limit: int) -> int:
+    """Remove grants that ran out before an instant and whose tokens have gone.
+
+    Returns:
+        How many went; fewer than ``limit``: finished.
+    """
+    used = select(token.c.hash).where(token.c.grant_id == grant.c.id)
+    chosen = select(grant.c.id).where(grant.c.expires_at < before, ~used.exists()).limit(limit)
+    ids = [row.id for row in tx.rows(chosen)]
+    if ids:
+        tx.execute(delete(grant).where(grant.c.id.in_(ids)))
+    return len(ids)
 
 
 def end_of_sessions(

@@ -33,7 +33,8 @@ _undeleted = (
 )
 
 
-def _to_user(row: Row[Any]) -> User:
+def to_user(row: Row[Any]) -> User:
+    """A row with the organization's name as ``organization``."""
     return User(
         key=row.key,
         id=row.id,
@@ -96,7 +97,7 @@ def by_login(tx: Transaction, organization_name: str, login: str) -> User | None
             _undeleted.where(organization.c.name == organization_name, column == login).limit(2)
         )
         if len(rows) == 1:
-            return _to_user(rows[0])
+            return to_user(rows[0])
     return None
 
 
@@ -130,7 +131,7 @@ def _one(tx: Transaction, query: Select[Any], *, lock: bool) -> User | None:
     if lock and tx.is_postgresql:
         query = query.with_for_update(of=user, key_share=True)
     row = tx.row(query)
-    return None if row is None else _to_user(row)
+    return None if row is None else to_user(row)
 
 
 def page(
@@ -152,7 +153,7 @@ def page(
     query = query.order_by(*(c.desc() if backwards else c.asc() for c in order))
     if limit is not None:
         query = query.limit(limit).offset(offset)
-    found = [_to_user(row) for row in tx.rows(query)]
+    found = [to_user(row) for row in tx.rows(query)]
     return found[::-1] if backwards else found
 
 
@@ -220,7 +221,7 @@ def listed(tx: Transaction, wanted: UserQuery) -> list[User]:
     query = _wanted(wanted).order_by(*(k.desc() if wanted.descending else k.asc() for k in keys))
     if wanted.limit is not None:
         query = query.limit(wanted.limit).offset(wanted.offset)
-    return [_to_user(row) for row in tx.rows(query)]
+    return [to_user(row) for row in tx.rows(query)]
 
 
 def count_listed(tx: Transaction, wanted: UserQuery) -> int:
