@@ -85,7 +85,7 @@ def test_events_are_filtered_by_everything_that_they_name(both: World) -> None:
     assert problem(refused, 400, "bad_input")["field"] == "event"
 
 
-def test_events_are_walked_in_both_directions_and_counted_to_a_thousand(both: World) -> None:
+def test_events_are_walked_in_both_directions(both: World) -> None:
     for _ in range(9):
         both.start("acme/ann")
     whole = items_of(walk(both.wiki, "/v1/events", user="ann", event="session.started"))
@@ -97,10 +97,15 @@ def test_events_are_walked_in_both_directions_and_counted_to_a_thousand(both: Wo
         assert items_of(pages) == whole
         again = [*back(both.wiki, "/v1/events", pages[-1], **further), pages[-1]]
         assert [p["items"] for p in again] == [p["items"] for p in pages]
-    both.crowd("acme", "bob", 1_001)
-    both.wiki.post("/v1/sessions/end", json={"filter": {"user": "bob"}})
-    counted = both.wiki.get("/v1/events", params={"limit": 1, "user": "bob"}).json()
-    assert (counted["total"], counted["total_is_exact"]) == (1_000, False)
+
+
+def test_events_are_counted_to_a_thousand(world: World) -> None:
+    # Adding bob was the first of them.
+    for more, expected in ((999, (1_000, True)), (1, (1_000, False))):
+        world.crowd("acme", "bob", more)
+        world.wiki.post("/v1/sessions/end", json={"filter": {"user": "bob"}})
+        counted = world.wiki.get("/v1/events", params={"limit": 1, "user": "bob"}).json()
+        assert (counted["total"], counted["total_is_exact"]) == expected
 
 
 def test_a_cursor_of_the_audit_is_good_for_the_same_question_only(world: World) -> None:
