@@ -1,24 +1,18 @@
 """What every page has: headers, words, files, safe addresses, errors that can be read."""
 
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import jinja2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ostiary import web
 from ostiary.domain.errors import Overloaded, Unavailable
-from ostiary.domain.session import EndReason
 from ostiary.services import see, setup
-from ostiary.web import messages, pages, static_files
-from ostiary.web.messages import Translator, accepted, translator
+from ostiary.web import static_files
 from ostiary.web.returning import HOME, safe_path
-from ostiary.web.words import Words
 from tests.support.installation import PASSWORD, Installation
 from tests.web.reading import Reader
 from tests.web.routes import filled, page_routes
@@ -331,117 +325,3 @@ def test_a_message_about_many_applications_fits_into_a_cookie(
     cookie = next(c for c in page.response.headers.get_list("set-cookie") if "flash=" in c)
     assert len(cookie) < 4_096
     assert "Ended 25 other sessions." in ann.open("/account").text
-
-
-def test_languages_are_chosen_by_the_browser() -> None:
-    assert accepted("") == "en"
-    assert accepted("xx, en;q=0.5") == "en"
-    assert accepted("en-GB,en;q=0.9") == "en"
-    assert accepted("q=,;;;,\x00") == "en"
-    assert accepted("en;q=banana") == "en"
-
-
-def test_another_language_can_be_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    english = Path(messages.__file__).parent / "en"
-    (tmp_path / "en").symlink_to(english)
-    (tmp_path / "de").mkdir()
-    (tmp_path / "de" / "layout.toml").write_text('[layout]\nsign_out = "Abmelden"\n')
-    monkeypatch.setattr(messages, "__file__", str(tmp_path / "__init__.py"))
-    for cached in (messages._languages, messages._texts, messages.translator):
-        cached.cache_clear()
-    try:
-        assert accepted("fr, de-AT;q=0.8, en;q=0.7") == "de"
-        german = translator("de")
-        assert german("layout.sign_out") == "Abmelden"
-        assert german("layout.sessions") == "Sessions"
-    finally:
-        monkeypatch.undo()
-        for cached in (messages._languages, messages._texts, messages.translator):
-            cached.cache_clear()
-
-
-def test_every_text_that_a_page_asks_for_is_there() -> None:
-    t = translator("en")
-    sources = [p for p in Path(web.__file__).parent.rglob("*") if p.suffix in {".py", ".html"}]
-    asked = set()
-    pattern = re.compile(r"""\b(?:t|line)\(\s*["']([a-z_0-9.]+)["']\s*[,)]""")
-    for path in sources:
-        asked |= set(pattern.findall(path.read_text("utf-8")))
-    assert len(asked) > 80
-    assert {key for key in asked if not t.has(key)} == set()
-    for reason in EndReason:
-        assert t.has(f"ended.{reason.value}"), reason
-        assert t.has(f"reason.{reason.value}"), reason
-
-
-def test_every_template_compiles() -> None:
-    for path in TEMPLATES.rglob("*.html"):
-        pages.environment.get_template(path.relative_to(TEMPLATES).as_posix())
-    assert pages.environment.undefined is jinja2.StrictUndefined
-    assert pages.environment.autoescape is True
-
-
-def test_every_icon_that_a_page_names_is_in_the_sprite() -> None:
-    sprite = static_files.files()["vendor/icons.svg"].plain.decode()
-    drawn = set(re.findall(r'<symbol id="([a-z0-9-]+)"', sprite)) | set(
-        re.findall(r'id="([a-z0-9-]+)"', sprite)
-    )
-    named = set(pages.environment.globals["device_icons"].values())
-    for path in TEMPLATES.rglob("*.html"):
-        named |= set(re.findall(r'\bicon\("([a-z0-9-]+)"', path.read_text("utf-8")))
-    assert len(named) > 8
-    assert named - drawn == set()
-
-
-def test_values_are_escaped_whatever_the_text() -> None:
-    """Covers B02."""
-    t = Translator("en")
-    said = t("account.ended", device="<b>{0.__class__}</b>&")
-    assert said == "Ended “&lt;b&gt;{0.__class__}&lt;/b&gt;&amp;”."
-    assert t.listed(["<a>", "b", "c"]) == "&lt;a&gt;, b and c"
-    assert t.listed([str(i) for i in range(9)]) == "0, 1, 2, 3, 4, 5 and 3 more"
-    assert t.listed([]) == ""
-    with pytest.raises(KeyError):
-        t("no.such.text")
-
-
-@pytest.mark.parametrize(
-    ("instant", "words"),
-    [
-        (timedelta(0), "today at 09:00 UTC"),
-        (timedelta(days=1), "tomorrow at 09:00 UTC"),
-        (timedelta(days=-1), "yesterday at 09:00 UTC"),
-        (timedelta(days=30), "on 24 December at 09:00 UTC"),
-        (timedelta(days=60), "on 23 January 2027 at 09:00 UTC"),
-    ],
-)
-def test_days_have_names(instant: timedelta, words: str) -> None:
-    now = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-    say = Words(translator("en"), now)
-    assert say.at(now + instant).striptags() == words
-
-
-@pytest.mark.parametrize(
-    ("ago", "words"),
-    [
-        (timedelta(seconds=5), "just now"),
-        (timedelta(minutes=5), "5 minutes ago"),
-        (timedelta(minutes=60), "1 hour ago"),
-        (timedelta(hours=8), "8 hours ago"),
-        (timedelta(hours=22), "yesterday at 11:00 UTC"),
-        (timedelta(days=5), "5 days ago"),
-        (timedelta(days=13), "13 days ago"),
-        (timedelta(days=22), "3 weeks ago"),
-        (timedelta(days=50), "on 5 October"),
-        (timedelta(days=400), "on 20 October 2025"),
-    ],
-)
-def test_ages_are_said_in_words(ago: timedelta, words: str) -> None:
-    now = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-    assert Words(translator("en"), now).ago(now - ago).striptags() == words
-
-
-def test_durations_are_said_in_the_greatest_whole_unit() -> None:
-    say = Words(translator("en"), datetime(2026, 11, 24, 9, 0, tzinfo=UTC))
-    spans = [say.span(s) for s in (1, 90, 60, 3_600, 7_200, 86_400, 1_209_600)]
-    assert spans == ["1 second", "90 seconds", "1 minute", "1 hour", "2 hours", "1 day", "14 days"]

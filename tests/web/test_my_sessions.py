@@ -5,14 +5,15 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import event
 
+from ostiary.domain.access import Caller, Kind
 from ostiary.domain.events import Event
 from ostiary.domain.session import Device
-from ostiary.services import events
+from ostiary.services import events, passwords
 from ostiary.web.account import activity
 from ostiary.web.account import sessions as own_sessions
 from ostiary.web.messages import translator
 from tests.support.installation import CHROME, PASSWORD, Installation
-from tests.web.reading import Reader
+from tests.web.reading import Reader, caller_of
 
 People = Callable[..., Reader]
 
@@ -312,6 +313,36 @@ def test_activity_is_told_in_words(ostiary: Installation, people: People) -> Non
         assert words in said
     assert said.count("Somebody tried to sign in as you and failed") == 1
     assert said.index("Ended: Chrome") < said.index("The account was made")
+
+
+def test_activity_says_who_did_it_when_it_was_somebody_else(
+    ostiary: Installation, people: People
+) -> None:
+    ann = people(ostiary)
+    ann.sign_in("acme", "ann")
+    own = ann.page.with_attributes(**{"class": "list-group-item device-row"})[0]["id"]
+    address = f"/account/sessions/{own.removeprefix('session-')}/name"
+    for name in ("Laptop", ""):
+        ann.open(address)
+        ann.send(address, name=name)
+    wiki = Caller(kind=Kind.APPLICATION, organization="acme", name="wiki")
+    admin = caller_of(ostiary.start_session("built-in", "admin"))
+    for caller in (wiki, admin):
+        passwords.set_for(ostiary.house, ostiary.act(caller), "acme", "ann", f"by {caller.actor}!")
+    again = people(ostiary)
+    again.sign_in("acme", "ann", password="by built-in/admin!")
+    again.send(
+        "/sign-in/acme/app-built-in",
+        password="by built-in/admin!",
+        new_password=PASSWORD,
+        new_password_again=PASSWORD,
+    )
+    said = again.open("/account/activity").text
+    assert "Named a session “Laptop”" in said
+    assert "Took a session" in said
+    assert "The password was changed" in said
+    assert "by the application wiki" in said
+    assert "by built-in/admin" in said
 
 
 def test_every_event_about_a_user_has_words() -> None:

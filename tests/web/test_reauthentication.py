@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from ostiary.domain.access import OPERATOR
+from ostiary.domain.errors import Unavailable
 from ostiary.domain.secrets import digest
 from ostiary.domain.session import EndReason
-from ostiary.services import passwords
+from ostiary.services import end, passwords
 from ostiary.services.ending import end_sessions
 from ostiary.storage import sessions
 from tests.support.installation import PASSWORD, Installation
@@ -149,6 +150,24 @@ def test_what_became_impossible_meanwhile_is_said_and_the_new_secret_kept(
     page = ann.send("/reauthenticate", password=PASSWORD)
     assert ann.path == "/account"
     assert "That session has ended already." in page.text
+
+
+def test_a_failure_after_the_password_is_said_and_the_new_secret_kept(
+    ostiary: Installation, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = people(ostiary)
+    ask_to_end(ostiary, ann)
+    before = ann.cookie("sid")
+
+    def fail(*_: object) -> None:
+        raise Unavailable("disk full")
+
+    monkeypatch.setattr(end, "end_mine", fail)
+    page = ann.send("/reauthenticate", password=PASSWORD)
+    assert ann.path == "/account"
+    assert "Your password was right, but then it did not work." in page.text
+    assert "The server cannot reach its data at the moment." in page.text
+    assert ann.cookie("sid") != before
 
 
 def test_a_session_that_ended_meanwhile_is_not_replaced(
