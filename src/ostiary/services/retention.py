@@ -103,6 +103,7 @@ def purge(tx: Transaction, now: datetime, policy: Policy, limit: int = BATCH) ->
     pieces: tuple[tuple[str, Callable[[], int]], ...] = (
         ("sessions", lambda: sessions.purge(tx, kept, limit)),
         ("audit_events", lambda: audit.purge(tx, kept, limit)),
+        ("notices", lambda: outbox.purge(tx, kept, limit)),
         ("changes", lambda: changes.purge(tx, now - _CHANGES_KEPT, limit)),
         ("failures", lambda: throttle.purge(tx, forgotten, limit)),
         ("devices", lambda: devices.purge(tx, now - _DEVICES_KEPT, limit)),

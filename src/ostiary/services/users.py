@@ -44,6 +44,7 @@ from ostiary.storage import (
     consents,
     devices,
     organizations,
+    outbox,
     records,
     sessions,
     users,
@@ -285,6 +286,7 @@ def update_user(
         sessions.rename_user(tx, old.organization_key, old.key, new.name)
         records.rename_user(tx, old.organization, old.name, new.name)
         audit.rename_user(tx, old.organization, old.name, new.name)
+        outbox.rename_user(tx, old.organization, old.name, new.name)
     changes.append(tx, Change.USER, act.now, [_subject(old)])
     _audit(tx, act, Event.USER_UPDATED, new, {"old": describe(old), "new": describe(new)})
     ended = Ended()
@@ -325,6 +327,7 @@ def delete_user(tx: Transaction, act: Act, organization: str, name: str) -> Ende
     users.delete_and_anonymise(tx, found.key, stand_in, act.now)
     sessions.anonymise_user(tx, found.organization_key, found.key, stand_in)
     audit.anonymise(tx, organization, name, stand_in)
+    outbox.rename_user(tx, organization, name, stand_in)
     gone = msgspec.structs.replace(found, name=stand_in)
     _audit(tx, act, Event.USER_DELETED, gone, {})
     return ended

@@ -89,6 +89,12 @@ def _ended(name: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=where, postgresql_where=where)
 
 
+def _unsettled(name: str, *columns: str) -> Index:
+    """An index over what is still owed."""
+    where = text("settled_at IS NULL")
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
 def _undeleted(name: str, *columns: str) -> Index:
     """A unique index over what has not been deleted, so that a name can be given again."""
     where = text("deleted_at IS NULL")
@@ -484,23 +490,33 @@ notice = Table(
     Column("session_id", String(32), nullable=False),
     Column("sid", String(32), nullable=False, server_default=""),
     Column("target", Text, nullable=False),
+    Column("lane", String(32), nullable=False, server_default=""),
     Column("reason", String(30), nullable=False),
+    Column("detail", Text, nullable=False, server_default="{}"),
     Column("state", String(20), nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("created_at", Instant, nullable=False),
+    Column("owed_at", Instant, nullable=False, server_default="0"),
     Column("next_attempt_at", Instant, nullable=False),
     Column("settled_at", Instant),
     Column("claimed_by", String(36)),
-    Column("claimed_until", Instant),
     Column("last_error", Text, nullable=False, server_default=""),
-    Index(
-        "ix_notice_pending",
-        "next_attempt_at",
-        sqlite_where=text("settled_at IS NULL"),
-        postgresql_where=text("settled_at IS NULL"),
-    ),
+    _unsettled("ix_notice_lane_next_attempt_at", "lane", "next_attempt_at"),
+    _unsettled("ix_notice_owed_at", "owed_at"),
+    _unsettled("ix_notice_waiting", "organization", "id"),
+    Index("ix_notice_application_key_id", "application_key", "id"),
+    Index("ix_notice_organization_id", "organization", "id"),
     Index("ix_notice_session_id", "session_id"),
+    Index("ix_notice_state_id", "state", "id"),
     sqlite_autoincrement=True,
+)
+
+notice_lane = Table(
+    "notice_lane",
+    metadata,
+    Column("lane", String(32), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("open_until", Instant),
 )
 
 signing_key = Table(
