@@ -34,6 +34,7 @@ _PARTS = {
     "organization": "The organization's name.",
     "application": "The application's name.",
     "user": "The user's name.",
+    "number": "The number of the thing, as its `id` says.",
 }
 _EVERYWHERE: tuple[type[errors.OstiaryError], ...] = (
     errors.BadInput,

@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from litestar import Response, get
+from litestar import Response
 from litestar.di import NamedDependency
+from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from markupsafe import Markup, escape
 
@@ -21,6 +22,7 @@ from ostiary.api.openapi import Document, document
 from ostiary.edge.errors import STATUS
 from ostiary.edge.house import Visit
 
+_OK = 200
 _SERVER_ERROR = 500
 _STYLE = Path(__file__).parent / "static" / "reference.css"
 _CODE = re.compile(r"`([^`]+)`")
@@ -31,22 +33,33 @@ _FOR_AN_HOUR = "public, max-age=3600"
 def handlers(operations: Sequence[Operation]) -> list[HTTPRouteHandler]:
     """The routes: the document, the page that shows it, and the page's style sheet."""
 
-    @get("/openapi.json", name="v1.openapi", include_in_schema=False, sync_to_thread=False)
+    @_route("/openapi.json", sync_to_thread=False)
     def openapi_json(visit: NamedDependency[Visit]) -> Response[bytes]:
         described = document(operations, visit.front.public_url)
         return Response(msgspec.json.encode(described), media_type="application/json")
 
-    @get("/docs", name="v1.docs", include_in_schema=False, sync_to_thread=True)
+    @_route("/docs", sync_to_thread=True)
     def docs(visit: NamedDependency[Visit]) -> Response[str]:
         described = document(operations, visit.front.public_url)
         return Response(_page(described), media_type="text/html")
 
-    @get("/docs.css", name="v1.docs.css", include_in_schema=False, sync_to_thread=False)
+    @_route("/docs.css", sync_to_thread=False)
     def style() -> Response[bytes]:
         headers = {"Cache-Control": _FOR_AN_HOUR}
         return Response(_style(), media_type="text/css", headers=headers)
 
     return [openapi_json, docs, style]
+
+
+def _route(path: str, *, sync_to_thread: bool) -> HTTPRouteHandler:
+    return HTTPRouteHandler(
+        path,
+        http_method=[HttpMethod.GET, HttpMethod.HEAD],
+        name=f"v1{path}",
+        status_code=_OK,
+        sync_to_thread=sync_to_thread,
+        include_in_schema=False,
+    )
 
 
 @cache
