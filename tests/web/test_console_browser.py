@@ -211,14 +211,14 @@ PEOPLE = (
 
 
 def fill_with_life(here: Installation) -> None:
-    """Some sixty sessions over three days, some of them over, and ids that a program registered."""
+    """Some thirty sessions of a day, some of them over, and ids that a program registered."""
     chance = random.Random(5)  # noqa: S311 - the same every time, and no secret
     for organization, name, _ in PEOPLE:
         if name not in {"ann", "bob", "zoe"}:
             here.user(organization, name, email=f"{name}@{organization}.example")
     here.clock.forward(days=-1)
     ids = []
-    for _ in range(60):
+    for _ in range(30):
         organization, name, used = chance.choice(PEOPLE)
         kind, browser, system = chance.choice(DEVICES)
         country, city, address = chance.choice(PLACES)
@@ -230,7 +230,7 @@ def fill_with_life(here: Installation) -> None:
             organization, name, application=chance.choice(used), remember=True, device=device
         )
         ids.append(started.session.id)
-    here.write(end.end_selected, here.act(), ids[::6])
+    here.write(end.end_selected, here.act(), ids[::5])
     here.write(
         users.update_user,
         here.act(),
