@@ -113,7 +113,7 @@ def test_a_plain_user_is_told_that_the_console_is_not_for_her(
     for path in PAGES + GLOBAL_PAGES:
         page = ann.open(path)
         assert page.response.status_code == 403, path
-        assert "not allowed" in page.text
+        assert "The console is for administrators" in page.text
         assert "zoe" not in page.text
 
 

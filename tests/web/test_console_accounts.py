@@ -268,11 +268,13 @@ def test_the_built_in_administrator_is_protected(
 
 
 def test_users_are_searched_and_paged(
-    ostiary: Installation, admin: Reader, monkeypatch: pytest.MonkeyPatch
+    anywhere: Installation, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    admin = people(anywhere)
+    admin.sign_in("built-in", "admin")
     monkeypatch.setattr("ostiary.web.console.users.PAGE", 2)
     monkeypatch.setattr("ostiary.web.console.parts.PAGE", 2)
-    ostiary.user("acme", "carol", display_name="Carol Danvers", email="cd@acme.example")
+    anywhere.user("acme", "carol", display_name="Carol Danvers", email="cd@acme.example")
     first = admin.open("/console/users")
     assert "1 to 2 of 5" in first.text
     second = admin.open(first.links["Older"])

@@ -58,5 +58,7 @@ def administrator(visit: Visit, *, active: bool = True) -> Caller:
     """
     caller = signed_in(visit, active=active)
     if not caller.is_admin:
-        raise NotAllowed
+        raise NotAllowed(
+            "The console is for administrators. Ask one of them if you need something."
+        )
     return caller
