@@ -9,6 +9,8 @@ import itertools
 import re
 from typing import Any
 
+from ostiary.services import cutting
+from ostiary.services.cutting import Subject
 from tests.api.world import CALLERS, World, ids
 
 NEW = "four more words in a row"
@@ -60,6 +62,28 @@ MATRIX: list[tuple[str, str, Any, str]] = [
         "                                  401   403   403  200   403  200   200",
     ),
     ("POST", "/v1/sessions/end", {"all": True}, "   401 403 200 200 200 200 200"),
+    ("GET", "/v1/cut-offs", None, "                     401 403 200 200 200 200 200"),
+    ("GET", "/v1/cut-offs?organization=globex", None, " 401 403 403 200 403 200 200"),
+    ("GET", "/v1/cut-offs/{of_acme}", None, "           401 404 200 200 200 404 200"),
+    ("GET", "/v1/cut-offs/0", None, "                   401 404 404 404 404 404 404"),
+    (
+        "POST",
+        "/v1/cut-offs",
+        {"subject": "user", "name": "bob", "organization": "acme"},
+        "                                  401   403   202  202   202  403   202",
+    ),
+    (
+        "POST",
+        "/v1/cut-offs",
+        {"subject": "application", "name": "portal"},
+        "                                  401   404   404  202   404  202   202",
+    ),
+    (
+        "POST",
+        "/v1/cut-offs",
+        {"subject": "organization", "name": "globex"},
+        "                                  401   403   403  202   403  202   202",
+    ),
     ("GET", "/v1/users", None, "        401   403   200  200   200  200   200"),
     ("GET", "/v1/users?organization=acme", None, "  401 403 200 200 200 403 200"),
     ("GET", "/v1/users?organization=globex", None, "401 403 403 200 403 200 200"),
@@ -137,6 +161,10 @@ def made_for(world: World, path: str) -> dict[str, str]:
         if f"{{{key}}}" in path:
             found[key] = f"{key}-{number}"
             world.here.application(organization, found[key])
+    if "{of_acme}" in path:
+        act, subject = world.here.act(), Subject.USER
+        begun = world.here.write(cutting.end_everything, act, subject, "bob", organization="acme")
+        found["of_acme"] = str(begun.progress.id)
     if "{organization}" in path:
         found["organization"] = f"empty-{number}"
         world.here.organization(found["organization"])

@@ -111,14 +111,22 @@ def test_who_may_see_cut_offs(scene: Scene) -> None:
     third = scene.write(cutting.end_everything, scene.admin(), Subject.ORGANIZATION, "globex")
 
     def numbers(act: object, organization: str | None = None) -> list[int]:
-        found = scene.read(cutting.list_cut_offs, act, organization)
-        return [item.progress.id for item in found]
+        vault = scene.house.vault
+        found = scene.read(cutting.list_cut_offs, act, vault, organization=organization)
+        return [item.progress.id for item in found.items]
 
     a, b, c = (item.progress.id for item in (first, second, third))
     assert numbers(scene.admin()) == [c, b, a]
     assert numbers(scene.admin(), "acme") == numbers(scene.boss()) == [a]
     with pytest.raises(NotAllowed):
         numbers(scene.boss(), "globex")
+    admin, vault = scene.admin(), scene.house.vault
+    page = scene.read(cutting.list_cut_offs, admin, vault, limit=2)
+    assert ([item.progress.id for item in page.items], page.total) == ([c, b], 3)
+    page = scene.read(cutting.list_cut_offs, admin, vault, limit=2, cursor=page.next)
+    assert [item.progress.id for item in page.items] == [a]
+    page = scene.read(cutting.list_cut_offs, admin, vault, limit=2, cursor=page.previous)
+    assert [item.progress.id for item in page.items] == [c, b]
     with pytest.raises(NotFound):
         scene.read(cutting.get_cut_off, scene.boss(), b)
     assert scene.read(cutting.get_cut_off, scene.boss(), a).progress.organization == "acme"

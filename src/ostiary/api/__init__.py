@@ -8,6 +8,7 @@ from litestar.types import ExceptionHandlersMap
 
 from ostiary.api import (
     applications,
+    cut_offs,
     events,
     me,
     organizations,
@@ -24,6 +25,7 @@ LARGEST_BODY = 262_144
 OPERATIONS = (
     *me.OPERATIONS,
     *sessions.OPERATIONS,
+    *cut_offs.OPERATIONS,
     *users.OPERATIONS,
     *applications.OPERATIONS,
     *organizations.OPERATIONS,

@@ -44,7 +44,8 @@ _EVERYWHERE: tuple[type[errors.OstiaryError], ...] = (
     errors.Overloaded,
     errors.Unavailable,
 )
-_CREATED = 201
+_CREATED = frozenset({201, 202})
+"""Answers that say where what was made is found."""
 _TOO_LARGE = 413
 _UNSUPPORTED = 415
 _SERVER_ERROR = 500
@@ -187,7 +188,7 @@ def _responses(item: Operation, known: Known) -> Document:
     answer: Document = {"description": "No content." if item.answer is None else "Done."}
     if item.answer is not None:
         answer["content"] = {JSON: {"schema": known[item.answer]}}
-    if item.status == _CREATED:
+    if item.status in _CREATED:
         answer["headers"] = {
             "Location": {
                 "description": "Where it is found.",

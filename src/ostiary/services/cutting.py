@@ -14,9 +14,11 @@ import msgspec
 from ostiary.domain.access import Kind, may_administer, require_administrator, require_fresh
 from ostiary.domain.errors import NotFound, NotSignedIn
 from ostiary.domain.events import Event
-from ostiary.domain.search import COUNT_LIMIT
+from ostiary.domain.search import COUNT_LIMIT, Page, Position
 from ostiary.domain.session import EndReason
+from ostiary.gateways.keys import Vault
 from ostiary.services.house import Act
+from ostiary.services.pages import paged
 from ostiary.services.standing import rechecked
 from ostiary.storage import applications, audit, changes, cut_offs, organizations, sessions, users
 from ostiary.storage.audit import NewEvent
@@ -115,18 +117,38 @@ def get_cut_off(tx: Transaction, act: Act, number: int) -> CutOff:
 
 
 def list_cut_offs(
-    tx: Transaction, act: Act, organization: str | None = None, *, limit: int = 100
-) -> list[CutOff]:
-    """The latest cut-offs of an organization, or of all.
+    tx: Transaction,
+    act: Act,
+    vault: Vault,
+    *,
+    organization: str | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[CutOff]:
+    """The cut-offs of an organization, or of all, newest first.
 
     Raises:
         NotSignedIn, NotAllowed: the caller does not administer it.
+        BadCursor: the cursor is not of this list.
     """
     if organization is None and not act.caller.is_global:
         organization = act.caller.organization
     require_administrator(act.caller, organization or "")
-    found = cut_offs.progress(tx, organization_name=organization, limit=limit)
-    return [_as_it_is(tx, [item]) for item in found]
+    reach = organization
+
+    def fetch(after: Position | None, most: int) -> list[CutOff]:
+        found = cut_offs.progress(tx, organization_name=reach, after=after, limit=most)
+        return [_as_it_is(tx, [item]) for item in found]
+
+    return paged(
+        vault,
+        ("cut_offs", organization),
+        cursor=cursor,
+        limit=limit,
+        fetch=fetch,
+        position=lambda item: Position(instant=item.progress.id, id=""),
+        count=lambda most: len(cut_offs.progress(tx, organization_name=reach, limit=most)),
+    )
 
 
 def _find(tx: Transaction, act: Act, subject: Subject, name: str, organization: str) -> _Found:

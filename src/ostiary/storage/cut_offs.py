@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from datetime import datetime
 
 import msgspec
 from sqlalchemy import ColumnElement, Table, and_, func, insert, select, update
 
+from ostiary.domain.search import Position
 from ostiary.domain.session import EndReason
 from ostiary.storage.database import Transaction
 from ostiary.storage.tables import application, cut_off, organization, user
@@ -79,7 +81,7 @@ def progress(
     *,
     organization_name: str | None,
     only: int | None = None,
-    before_id: int | None = None,
+    after: Position | None = None,
     limit: int = 1,
 ) -> list[Progress]:
     """Cut-offs and how far they are, newest first.
@@ -88,9 +90,10 @@ def progress(
         tx: the transaction.
         organization_name: what belongs to this organization; None: everything.
         only: just the one of this number.
-        before_id: older than this one.
+        after: beyond this one, whose number is the position's ``instant``; or just before it.
         limit: at most so many.
     """
+    backwards = after is not None and after.backwards
     owner = func.coalesce(user.c.organization_key, application.c.organization_key)
     query = (
         select(
@@ -103,16 +106,17 @@ def progress(
             .outerjoin(application, _is(application, "application"))
             .join(organization, organization.c.key == func.coalesce(owner, cut_off.c.subject_key))
         )
-        .order_by(cut_off.c.id.desc())
+        .order_by(cut_off.c.id.asc() if backwards else cut_off.c.id.desc())
         .limit(limit)
     )
     if organization_name is not None:
         query = query.where(organization.c.name == organization_name)
     if only is not None:
         query = query.where(cut_off.c.id == only)
-    if before_id is not None:
-        query = query.where(cut_off.c.id < before_id)
-    return [
+    if after is not None:
+        beyond = operator.gt if backwards else operator.lt
+        query = query.where(beyond(cut_off.c.id, after.instant))
+    found = [
         Progress(
             id=row.id,
             at=row.at,
@@ -125,6 +129,7 @@ def progress(
         )
         for row in tx.rows(query)
     ]
+    return found[::-1] if backwards else found
 
 
 def _is(table: Table, subject: str) -> ColumnElement[bool]:
