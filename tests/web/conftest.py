@@ -78,6 +78,23 @@ def people() -> Callable[..., Reader]:
     return someone
 
 
+@pytest.fixture
+def admin(ostiary: Installation, people: Callable[..., Reader]) -> Reader:
+    """The global administrator."""
+    reader = people(ostiary)
+    reader.sign_in("built-in", "admin")
+    return reader
+
+
+@pytest.fixture
+def boss(ostiary: Installation, people: Callable[..., Reader]) -> Reader:
+    """An administrator of Acme."""
+    ostiary.user("acme", "boss", is_admin=True)
+    reader = people(ostiary)
+    reader.sign_in("acme", "boss")
+    return reader
+
+
 @pytest.fixture(scope="module")
 def chromium(chromium_path: str) -> Iterator[Browser]:
     """The system's browser."""

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import pytest
-
 from ostiary.domain.search import Order, SessionFilter
 from ostiary.domain.session import Device
 from ostiary.services import see
@@ -83,15 +81,6 @@ POSTS = (
     "/console/organizations/acme/delete",
     "/console/add-organization",
 )
-
-
-@pytest.fixture
-def boss(ostiary: Installation, people: People) -> Reader:
-    """An administrator of Acme."""
-    ostiary.user("acme", "boss", is_admin=True)
-    reader = people(ostiary)
-    reader.sign_in("acme", "boss")
-    return reader
 
 
 def test_who_is_not_signed_in_goes_to_the_sign_in_and_comes_back(

@@ -12,14 +12,6 @@ from tests.web.reading import Page, Reader
 People = Callable[..., Reader]
 
 
-@pytest.fixture
-def admin(ostiary: Installation, people: People) -> Reader:
-    """The global administrator."""
-    reader = people(ostiary)
-    reader.sign_in("built-in", "admin")
-    return reader
-
-
 def busy(installation: Installation) -> None:
     """Five sign-ins, two failures, two endings, in two organizations."""
     ann = installation.start_session("acme", "ann", application="wiki").session.id

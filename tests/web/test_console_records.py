@@ -22,11 +22,6 @@ def administrator(installation: Installation, people: People) -> Reader:
     return reader
 
 
-@pytest.fixture
-def admin(ostiary: Installation, people: People) -> Reader:
-    return administrator(ostiary, people)
-
-
 def end_address(owner: str, name: str, application: str, session: str = "") -> str:
     said = {"owner": owner, "name": name, "application": application}
     return "/console/records/end?" + urlencode(
