@@ -205,3 +205,54 @@ def test_what_the_operator_ended_is_in_the_audit(line: CommandLine) -> None:
             "SELECT event, actor, session_id FROM audit_event WHERE event = 'session.ended'"
         ).all()
     assert [tuple(row) for row in found] == [("session.ended", "operator", started.session.id)]
+
+
+# end --all
+
+
+@pytest.mark.parametrize(
+    ("options", "ended"),
+    [
+        (("--organization", "acme"), {"acme/ann", "acme/bob"}),
+        (("--user", "acme/ann"), {"acme/ann"}),
+        (("--application", "mail"), {"acme/bob"}),
+    ],
+    ids=["organization", "user", "application"],
+)
+def test_everything_of_one_ends_at_once(
+    line: CommandLine, options: tuple[str, ...], ended: set[str]
+) -> None:
+    """Covers A14."""
+    started = {
+        "acme/ann": line.sign_in("acme/ann", application="wiki"),
+        "acme/bob": line.sign_in("acme/bob", application="mail"),
+    }
+    would = line.json("sessions", "end", *options, "--all", "--dry-run")
+    assert (would["count"], would["dry_run"]) == (len(ended), True)
+    said = line.json("sessions", "end", *options, "--all", "--yes")
+    assert said["settled"] == len(ended)
+    assert said["remaining"] == 0
+    assert said["finished_at"] is not None
+    for who, signed_in in started.items():
+        shown = line.json("sessions", "show", signed_in.session.id)
+        assert (shown["ended"] is not None) is (who in ended), who
+        if shown["ended"]:
+            assert shown["ended"]["reason"] == "admin_bulk"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--country", "DE"),
+        ("--organization", "acme", "--country", "DE"),
+        ("--organization", "acme", "--application", "wiki"),
+        ("--user", "ann"),
+    ],
+    ids=str,
+)
+def test_all_of_what_has_to_be_said_exactly(line: CommandLine, options: tuple[str, ...]) -> None:
+    line.sign_in("acme/ann", application="wiki")
+    said = line.run("sessions", "end", *options, "--all", "--yes")
+    assert said.code == 2
+    assert len(line.json("sessions", "list")["items"]) == 1

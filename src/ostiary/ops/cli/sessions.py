@@ -15,7 +15,7 @@ from ostiary.domain.errors import NotFound
 from ostiary.domain.logout import Ended
 from ostiary.domain.search import LONGEST_PAGE, Order, Page, SessionFilter, Sort, State
 from ostiary.domain.session import EndReason
-from ostiary.ops.cli import output, shapes
+from ostiary.ops.cli import cutting, output, shapes
 from ostiary.ops.cli.program import FAILED, Asked, Work, with_options
 from ostiary.ops.cli.types import INSTANT, PUBLIC_ID
 from ostiary.services import end, see
@@ -272,6 +272,12 @@ def show(asked: Asked, session_id: str) -> None:
 @filter_options
 @click.argument("ids", nargs=-1, type=PUBLIC_ID, metavar="[ID]...")
 @click.option("--everything", is_flag=True, help="All sessions of everybody.")
+@click.option(
+    "--all",
+    "all_",
+    is_flag=True,
+    help="All of the --organization, --user or --application, at once, however many.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would end.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def end_(
@@ -280,13 +286,15 @@ def end_(
     ids: tuple[str, ...],
     *,
     everything: bool,
+    all_: bool,
     dry_run: bool,
     yes: bool,
 ) -> int:
     """End sessions.
 
     Those with these ids, or all that match a filter. With a filter it says what will end, and asks
-    first. When it returns, they are dead everywhere.
+    first. When it returns, they are dead everywhere. With --all they end at once, those that begin
+    meanwhile too, and only what they leave behind is written one by one.
     """
     filtered = chosen != SessionFilter()
     if sum((bool(ids), filtered, everything)) != 1:
@@ -294,6 +302,8 @@ def end_(
     with asked.work() as work:
         if ids:
             return _end_ids(asked, work, tuple(dict.fromkeys(ids)), dry_run=dry_run)
+        if all_:
+            return cutting.cut_off(asked, work, chosen, dry_run=dry_run, yes=yes)
         return _end_matching(asked, work, chosen, dry_run=dry_run, yes=yes)
 
 
@@ -339,7 +349,7 @@ def _end_matching(
         asked.answer(preview_view(preview), lambda: shapes.tell_preview(preview))
         return 0
     if preview.sessions and not yes:
-        _confirm(preview)
+        shapes.confirm(preview)
     outcome = _end_with_progress(work, chosen, preview.sessions)
     asked.answer(ending_view(outcome), lambda: shapes.tell_ended(outcome))
     return 0
@@ -359,10 +369,3 @@ def _end_with_progress(work: Work, chosen: SessionFilter, total: int) -> Ended:
     except KeyboardInterrupt:
         output.note(f"Interrupted: {shapes.counted(ended, 'session')} had ended by then.")
         raise
-
-
-def _confirm(preview: end.Preview) -> None:
-    told = ""
-    if preview.pending:
-        told = f" {shapes.counted(len(preview.pending), 'application')} will be told."
-    click.confirm(f"End {shapes.sizes(preview)}?{told}", abort=True, err=True)

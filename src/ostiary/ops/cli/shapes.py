@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import click
 import msgspec
 
 from ostiary.api.views import ending_view
@@ -51,3 +52,15 @@ def sizes(preview: Preview) -> str:
 def counted(number: int, what: str) -> str:
     """``1 session``, ``1,204 sessions``."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def confirm(preview: Preview) -> None:
+    """Ask before many sessions end.
+
+    Raises:
+        click.Abort: the answer was no.
+    """
+    told = ""
+    if preview.pending:
+        told = f" {counted(len(preview.pending), 'application')} will be told."
+    click.confirm(f"End {sizes(preview)}?{told}", abort=True, err=True)
