@@ -16,7 +16,7 @@ import uvicorn
 
 from ostiary.edge.checks import Checks
 from ostiary.edge.fast_check import protocol_for
-from ostiary.storage.live_view import LiveView, SqliteGate
+from ostiary.storage.live_view import CAPACITY, LiveView, SqliteGate
 from tests.support.installation import Installation
 
 
@@ -81,9 +81,16 @@ class Serving:
     """The server; its ``loop`` and ``checks`` are there for tests that reach inside."""
 
     def __init__(
-        self, installation: Installation, *, view: bool, fast: bool, keep_alive: int
+        self,
+        installation: Installation,
+        *,
+        view: bool = True,
+        fast: bool = True,
+        keep_alive: int = 5,
+        capacity: int = CAPACITY,
     ) -> None:
         self._installation = installation
+        self._capacity = capacity
         self._with_view = view
         self._fast = fast
         self._keep_alive = keep_alive
@@ -105,7 +112,8 @@ class Serving:
     async def _serve(self) -> None:
         self.loop = asyncio.get_running_loop()
         database = self._installation.database
-        view = LiveView(SqliteGate(database)) if self._with_view else None
+        gate = SqliteGate(database) if self._with_view else None
+        view = LiveView(gate, capacity=self._capacity) if gate is not None else None
         self.checks = Checks(self._installation.house, view)
         secure = self._installation.public_url.startswith("https")
         self._server = uvicorn.Server(
