@@ -176,7 +176,7 @@ class Checks:
                 _log.error("check.failed", exc_info=error)
             entries = None
         else:
-            entries = self._remember(read.result(), read_at)
+            entries = self.remember(read.result(), read_at)
             if entries is None and rereads:
                 self._read_rows(questions, rereads - 1)
                 return
@@ -185,7 +185,7 @@ class Checks:
         if self._unread:
             self._read_next()
 
-    def _remember(self, found: dict[bytes, Live], read_at: int) -> dict[bytes, Entry] | None:
+    def remember(self, found: dict[bytes, Live], read_at: int) -> dict[bytes, Entry] | None:
         """Put rows into the view; None: one of them changed while it was read."""
         entries = {digest: self._entry(live) for digest, live in found.items()}
         if self._view is not None:

@@ -28,9 +28,9 @@ _PASSWORD_LENGTH = 16
 @click.option("--port", help="The port to listen on (server.port).")
 @click.option("--workers", help="How many processes serve (server.workers).")
 def command(asked: Asked, host: str | None, port: str | None, workers: str | None) -> int:
-    """Serve an example: three organizations, dozens of users, hundreds of sessions.
+    """Serve an example that is filled already.
 
-    It is kept in a temporary directory and gone when the server stops, unless --data names one.
+    Three organizations, dozens of users, hundreds of sessions. It is kept in a temporary directory and gone when the server stops, unless --data names one.
     """
     kept = Path(asked.data) if asked.data else None
     if kept is not None and kept.exists() and any(kept.iterdir()):

@@ -8,6 +8,7 @@ import click
 
 from ostiary.ops.cli import (
     applications,
+    bench,
     check_config,
     demo,
     init,
@@ -31,6 +32,7 @@ MODULES = (
     applications,
     keys,
     demo,
+    bench,
 )
 """Each has its click command under the name ``command``; a new file is a new line here."""
 
