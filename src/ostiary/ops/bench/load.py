@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator, Sequence
@@ -122,16 +123,18 @@ class Wrk:
 
         Args:
             url: of the server.
-            directory: for its script.
+            directory: for its files.
             secrets: of the cookies that it presents in turn; none: random ones.
             connections: that are kept.
             seconds: how long.
             pause: milliseconds that a connection rests before each request.
         """
-        script, cookies = directory / "wrk.lua", "-"
+        # Files of its own: another one may be reading its script just now.
+        mine, cookies = Path(tempfile.mkdtemp(prefix="wrk-", dir=directory)), "-"
+        script = mine / "script.lua"
         script.write_text(_SCRIPT, encoding="ascii")
         if secrets:
-            file = directory / f"cookies-{len(secrets)}"
+            file = mine / "cookies"
             file.write_text("\n".join(secrets), encoding="ascii")
             cookies = str(file)
         self._process = subprocess.Popen(  # noqa: S603 - no shell, all of it ours

@@ -30,7 +30,8 @@ _PASSWORD_LENGTH = 16
 def command(asked: Asked, host: str | None, port: str | None, workers: str | None) -> int:
     """Serve an example that is filled already.
 
-    Three organizations, dozens of users, hundreds of sessions. It is kept in a temporary directory and gone when the server stops, unless --data names one.
+    Three organizations, dozens of users, hundreds of sessions. It is kept in a temporary directory
+    and gone when the server stops, unless --data names one.
     """
     kept = Path(asked.data) if asked.data else None
     if kept is not None and kept.exists() and any(kept.iterdir()):
