@@ -72,7 +72,7 @@ GIVE_UP_AFTER = 3 * 86_400
 """Seconds."""
 
 _SPREAD = 0.25
-_MOST_DOUBLINGS = 40
+_MOST_DOUBLINGS = 20
 
 
 def delay_after(attempts: int, chance: float) -> timedelta:
@@ -84,7 +84,7 @@ def delay_after(attempts: int, chance: float) -> timedelta:
         attempts: 1 or more.
         chance: random, from 0 to 1.
     """
-    whole = FIRST_DELAY * 2 ** min(attempts - 1, _MOST_DOUBLINGS)
+    whole = FIRST_DELAY * float(2 ** min(attempts - 1, _MOST_DOUBLINGS))
     return min(whole, LONGEST_DELAY) * (1 - _SPREAD * chance)
 
 
@@ -104,5 +104,5 @@ def break_after(failures: int, chance: float) -> timedelta | None:
     """
     if failures < BREAKS_AFTER:
         return None
-    whole = _FIRST_BREAK * 2 ** min(failures - BREAKS_AFTER, _MOST_DOUBLINGS)
+    whole = _FIRST_BREAK * float(2 ** min(failures - BREAKS_AFTER, _MOST_DOUBLINGS))
     return min(whole, _LONGEST_BREAK) * (1 - _SPREAD * chance)

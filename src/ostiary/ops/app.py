@@ -10,7 +10,7 @@ from litestar import Litestar, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 
-from ostiary import api, casdoor, forward_auth, web
+from ostiary import api, casdoor, forward_auth, oidc, web
 from ostiary.edge.headers import add_security_headers
 from ostiary.edge.house import AnyRequest, Front, provide_visit
 from ostiary.ops.request_log import note_exception
@@ -47,6 +47,7 @@ def create_app(
             *casdoor.routers(),
             *api.routers(),
             *forward_auth.routers(),
+            *oidc.routers(),
             *web.routers(),
             *further,
         ],

@@ -16,8 +16,10 @@ from pathlib import Path
 
 from ostiary.domain.access import OPERATOR
 from ostiary.domain.errors import Misconfigured, NotFound, Unavailable
+from ostiary.gateways.addresses import parse_networks
 from ostiary.gateways.entropy import new_public_id
 from ostiary.gateways.keys import Vault
+from ostiary.gateways.outbound import Outbound
 from ostiary.gateways.passwords import Passwords
 from ostiary.gateways.visitors import Places
 from ostiary.ops.config import Config, policy_of
@@ -78,6 +80,7 @@ def open_house(config: Config, *, create: bool = True) -> House:
             activity=Activity(policy.flush_last_seen_every),
             policy=policy,
             clock=utc_now,
+            outbound=Outbound(parse_networks(config.outbound.allow_networks)),
         )
         undo.pop_all()
     return house

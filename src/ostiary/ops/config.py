@@ -12,6 +12,7 @@ from typing import Annotated
 import msgspec
 
 from ostiary.domain.lifetime import LONGEST, SHORTEST, Lifetimes
+from ostiary.domain.notice import GIVE_UP_AFTER
 from ostiary.ops.config_values import Choice, Duration, Number, Text
 from ostiary.services.house import Policy
 
@@ -77,6 +78,13 @@ class PlacesFiles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     network: str = ""
 
 
+class Outbound(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whom applications may let us call, and how long they are tried, in seconds."""
+
+    allow_networks: tuple[str, ...] = ()
+    give_up_after: Annotated[int, Duration(60, 30 * DAY)] = GIVE_UP_AFTER
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is logged: ``level`` debug, info, warning or error; ``format`` auto, json or text."""
 
@@ -99,6 +107,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     jobs: Jobs = Jobs()
     sign_in: SignIn = SignIn()
     places: PlacesFiles = PlacesFiles()
+    outbound: Outbound = Outbound()
     log: Log = Log()
     metrics: Metrics = Metrics()
 
@@ -120,4 +129,5 @@ def policy_of(config: Config) -> Policy:
         password_minimum_length=config.sign_in.password_minimum_length,
         retention=config.jobs.retention,
         flush_last_seen_every=config.jobs.flush_last_seen_every,
+        give_up_after=config.outbound.give_up_after,
     )

@@ -56,6 +56,10 @@ def problems_between(asked: Config) -> Iterator[str]:
             parse_url(asked.storage.url)
         except Misconfigured as error:
             yield error.text
+    try:
+        parse_networks(asked.outbound.allow_networks)
+    except Misconfigured as error:
+        yield f"outbound.allow_networks: {error.text}"
     sign_in = asked.sign_in
     if sign_in.first_delay > sign_in.longest_delay:
         yield "sign_in.first_delay: must not be longer than sign_in.longest_delay"

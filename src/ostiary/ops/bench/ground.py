@@ -73,7 +73,8 @@ class Ground:
             f'[storage]\ndata = "{data}"\n[log]\nlevel = "warning"\n[server]\nport = 0\n',
             encoding="utf-8",
         )
-        self.house: House = open_house(load(file=self.file, environ={}).config)
+        self.config = load(file=self.file, environ={}).config
+        self.house: House = open_house(self.config)
         act = self.act()
         installed = setup.install(self.house, act, admin="admin", password=new_secret())
         if installed is None:
@@ -129,7 +130,6 @@ class Ground:
                 some = min(_CHUNK, count - first)
                 self.house.database.write(bulk.add_crowd, crowd, first, some + some % PER_USER)
                 done(first + some)
-        self.house.database.write(bulk.settle_down)
         return count / (time.perf_counter() - began)
 
     def known(self, crowd: Crowd, count: int) -> list[Known]:

@@ -14,9 +14,11 @@ from ostiary.domain.secrets import digest
 from ostiary.domain.session import Device, Session
 from ostiary.edge.checks import Checks
 from ostiary.gateways.entropy import new_public_id, new_secret
+from ostiary.ops.app import create_app
 from ostiary.ops.bench import processes
 from ostiary.ops.bench.figures import Results, median, timed
 from ostiary.ops.bench.ground import Progress, ground
+from ostiary.ops.worker import front_of
 from ostiary.services.check import Live
 from ostiary.storage.live_view import LiveView, Tail
 
@@ -55,6 +57,7 @@ async def _run(parent: Path | None, progress: Progress, sessions: int) -> Result
         pattern = _pattern(here.house.clock())
         gc.collect()
         gc.freeze()  # as the supervisor does before it forks the workers
+        app = create_app(here.house, front_of(here.config))  # as each worker does then
         collected = median(timed(gc.collect, _COLLECTIONS))
         before = processes.resident_bytes(os.getpid())
         with progress("Remembering", sessions) as done:
@@ -80,6 +83,7 @@ async def _run(parent: Path | None, progress: Progress, sessions: int) -> Result
             bar=20.0,
             bar_on_value=True,
         )
+        del app
         checks.close()
         gc.unfreeze()
     return results

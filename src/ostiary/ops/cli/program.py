@@ -37,7 +37,8 @@ class Work:
     @property
     def act(self) -> Act:
         """The operator acts now."""
-        return Act(caller=OPERATOR, now=self.house.clock())
+        house = self.house
+        return Act(caller=OPERATOR, now=house.clock(), allow=house.outbound.allow)
 
     def read(
         self, verb: Callable[Concatenate[Any, Act, P], R], *args: P.args, **kwargs: P.kwargs

@@ -45,9 +45,8 @@ def upgrade() -> None:
 
 def _fill() -> None:
     notice = sa.table("notice", *(sa.column(name) for name in ("target", "lane", "owed_at")))
-    created = sa.column("created_at")
     connection = op.get_bind()
-    connection.execute(sa.update(notice).values(owed_at=created))
+    connection.execute(sa.update(notice).values(owed_at=sa.text("created_at")))
     for row in connection.execute(sa.select(notice.c.target).distinct()).all():
         lane = hashlib.sha256(row.target.encode()).hexdigest()[:32]
         connection.execute(sa.update(notice).where(notice.c.target == row.target).values(lane=lane))
