@@ -121,12 +121,6 @@ def add_crowd(tx: Transaction, crowd: Crowd, first: int, count: int) -> None:
     tx.execute(_RECORDS, these | {"owner": crowd.organization, "name": crowd.application})
 
 
-def settle_down(tx: Transaction) -> None:
-    """Let SQLite look at what the indexes hold, as it does for itself in a grown database."""
-    tx.execute(text("PRAGMA analysis_limit=1000"))
-    tx.execute(text("ANALYZE"))
-
-
 def ids_of(tx: Transaction, crowd: Crowd, limit: int) -> list[str]:
     """Public ids of some live sessions of a crowd, those of its first users."""
     query = (

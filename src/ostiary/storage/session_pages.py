@@ -99,12 +99,8 @@ def ids(
     now: datetime,
 ) -> list[str]:
     """Public ids of up to ``limit`` sessions that match, oldest first; never that of ``but``."""
-    query = (
-        _matching(chosen, now, but=but)
-        .with_only_columns(session.c.id)
-        .order_by(session.c.created_at, session.c.id)
-        .limit(limit)
-    )
+    query, columns = _listed(chosen, Sort.CREATED, now, but=but)
+    query = query.with_only_columns(session.c.id).order_by(*columns).limit(limit)
     return [row.id for row in tx.rows(query)]
 
 
@@ -180,13 +176,13 @@ def position_of(item: Session, sort: Sort) -> Position:
 
 
 def _listed(
-    chosen: SessionFilter, sort: Sort, now: datetime
+    chosen: SessionFilter, sort: Sort, now: datetime, *, but: str | None = None
 ) -> tuple[Select[Any], tuple[ColumnElement[Any], ...]]:
     """The sessions of a filter, and the columns that sort them.
 
     They are the columns of an index and compared as numbers, since a cast would hide them from it.
     """
-    query = _matching(chosen, now)
+    query = _matching(chosen, now, but=but)
     match sort:
         case Sort.USER:
             created = type_coerce(session.c.created_at, NUMBER)
@@ -245,11 +241,15 @@ def _organization_key(chosen: SessionFilter) -> ScalarSelect[int]:
 
 
 def _used_in(chosen: SessionFilter) -> ColumnElement[bool]:
-    """Signed in to the application, or used in it by single sign-on."""
-    ended = client_session.c.ended_at
+    """Signed in to the application, or used in it by single sign-on, and not cut off there."""
+    name = chosen.application or ""
+    inside = client_session.c.application_key == _key(application, name)
+    if chosen.state is State.ENDED:
+        return and_(inside, client_session.c.ended_at.is_not(None))
     return and_(
-        client_session.c.application_key == _key(application, chosen.application or ""),
-        ended.is_(None) if chosen.state is State.LIVE else ended.is_not(None),
+        inside,
+        client_session.c.ended_at.is_(None),
+        client_session.c.application_epoch == _key(application, name, application.c.epoch),
     )
 
 
@@ -276,11 +276,13 @@ def _conditions(chosen: SessionFilter) -> list[ColumnElement[bool]]:
         conditions.append(column.in_(countries) if len(countries) > 1 else column == countries[0])
     if chosen.browser:
         conditions.append(func.lower(session.c.browser) == chosen.browser.lower())
-    if chosen.organization and not _walks_client_sessions(chosen):
+    walks = _walks_client_sessions(chosen)
+    if chosen.organization and not walks:
         # By the key alone: the indexes begin with it.
         conditions.append(session.c.organization_key == _organization_key(chosen))
+    created = client_session.c.started_at if walks else session.c.created_at
     for column, lower, upper in (
-        (session.c.created_at, chosen.created_from, chosen.created_to),
+        (created, chosen.created_from, chosen.created_to),
         (session.c.last_seen_at, chosen.seen_from, chosen.seen_to),
         (session.c.ended_at, chosen.ended_from, chosen.ended_to),
     ):
