@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row, Select, func, insert, or_, select, update
 
 from ostiary.domain.accounts import Application
+from ostiary.domain.client import AuthMethod
 from ostiary.domain.search import Position
 from ostiary.storage.database import Transaction
 from ostiary.storage.organizations import lifetime_columns, to_overrides
@@ -105,6 +106,22 @@ def by_client_id(tx: Transaction, client_id: str) -> Application | None:
     """The application of this client id."""
     row = tx.row(_undeleted.where(application.c.client_id == client_id))
     return None if row is None else to_application(row)
+
+
+def has_public_client_at(tx: Transaction, origin: str) -> bool:
+    """Whether an application without a secret has a redirect address on a site.
+
+    Args:
+        tx: the transaction.
+        origin: scheme, host and port, as browsers name them.
+    """
+    at = application.c.redirect_uris.icontains(f'"{origin}', autoescape=True)
+    query = _undeleted.where(application.c.token_endpoint_auth_method == AuthMethod.NONE.value, at)
+    return any(
+        address.lower() == origin or address.lower().startswith((f"{origin}/", f"{origin}?"))
+        for row in tx.rows(query)
+        for address in json.loads(row.redirect_uris)
+    )
 
 
 def every(tx: Transaction, *, organization_name: str | None = None) -> list[Application]:

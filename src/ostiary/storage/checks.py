@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
+from sqlalchemy import Select
 
 from ostiary.domain.session import Session
 from ostiary.storage.database import Transaction
@@ -26,13 +28,30 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     disabled: bool
 
 
-_query = rows_with_names().add_columns(
-    user.c.id.label("subject"),
-    user.c.email,
-    user.c.sealed_extra,
-    user.c.disabled,
-    user.c.deleted_at,
-)
+def with_user() -> Select[Any]:
+    """Every session with its names, the epochs of now, and what is told of its user."""
+    return rows_with_names().add_columns(
+        user.c.id.label("subject"),
+        user.c.email,
+        user.c.sealed_extra,
+        user.c.disabled,
+        user.c.deleted_at,
+    )
+
+
+def to_row(row: Any) -> Row:  # noqa: ANN401 - SQLAlchemy's row of just that query
+    """A row of `with_user` as a value."""
+    return Row(
+        secret_hash=row.secret_hash,
+        session=to_session(row),
+        subject=row.subject,
+        email=row.email,
+        sealed_extra=row.sealed_extra,
+        disabled=row.disabled or row.deleted_at is not None,
+    )
+
+
+_query = with_user()
 
 
 def by_secrets(tx: Transaction, secret_hashes: Sequence[bytes]) -> list[Row]:
@@ -40,15 +59,6 @@ def by_secrets(tx: Transaction, secret_hashes: Sequence[bytes]) -> list[Row]:
     found: list[Row] = []
     for start in range(0, len(secret_hashes), AT_A_TIME):
         some = secret_hashes[start : start + AT_A_TIME]
-        found.extend(
-            Row(
-                secret_hash=row.secret_hash,
-                session=to_session(row),
-                subject=row.subject,
-                email=row.email,
-                sealed_extra=row.sealed_extra,
-                disabled=row.disabled or row.deleted_at is not None,
-            )
-            for row in tx.rows(_query.where(session.c.secret_hash.in_(some)))
-        )
+        query = _query.where(session.c.secret_hash.in_(some))
+        found.extend(to_row(row) for row in tx.rows(query))
     return found

@@ -30,6 +30,7 @@ from ostiary.storage.pieces import pieces
 from ostiary.storage.tables import (
     application,
     client_session,
+    host_cookie,
     micros,
     organization,
     session,
@@ -457,6 +458,7 @@ def purge(tx: Transaction, before: datetime, limit: int) -> int:
     ids = [row.id for row in tx.rows(select(chosen.c.id))]
     if ids:
         tx.execute(delete(client_session).where(client_session.c.session_id.in_(ids)))
+        tx.execute(delete(host_cookie).where(host_cookie.c.session_id.in_(ids)))
         tx.execute(delete(session).where(session.c.id.in_(ids)))
     return len(ids)
 

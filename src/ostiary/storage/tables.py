@@ -552,6 +552,42 @@ throttle = Table(
     Index("ix_throttle_last_failure_at", "last_failure_at"),
 )
 
+protected_host = Table(
+    "protected_host",
+    metadata,
+    Column("origin", String(300), primary_key=True),
+    Column("application_key", NUMBER, ForeignKey("application.key"), nullable=False),
+    Column("max_age", Integer),
+    Column("background_counts", Boolean, nullable=False, server_default=text("false")),
+    Index("ix_protected_host_application_key", "application_key"),
+    sqlite_with_rowid=False,
+)
+
+host_cookie = Table(
+    "host_cookie",
+    metadata,
+    Column("secret_hash", LargeBinary(32), primary_key=True),
+    Column("session_id", String(32), nullable=False),
+    Column("origin", String(300), nullable=False),
+    Column("application_key", NUMBER, ForeignKey("application.key"), nullable=False),
+    Column("application_epoch", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_host_cookie_session_id", "session_id"),
+    sqlite_with_rowid=False,
+)
+
+hand_off = Table(
+    "hand_off",
+    metadata,
+    Column("code_hash", LargeBinary(32), primary_key=True),
+    Column("session_id", String(32), nullable=False),
+    Column("origin", String(300), nullable=False),
+    Column("state_hash", LargeBinary(32), nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Index("ix_hand_off_expires_at", "expires_at"),
+    sqlite_with_rowid=False,
+)
+
 cut_off = Table(
     "cut_off",
     metadata,
