@@ -41,6 +41,8 @@ SAMPLES: Mapping[str, tuple[str, str, Any]] = {
     "sign_in.password_minimum_length": ("15", "15", 15),
     "places.city": ('"city.mmdb"', "city.mmdb", "city.mmdb"),
     "places.network": ('"asn.mmdb"', "asn.mmdb", "asn.mmdb"),
+    "outbound.allow_networks": ('["10.1.0.0/16"]', "10.1.0.0/16", ("10.1.0.0/16",)),
+    "outbound.give_up_after": ('"1d"', "1d", 86_400),
     "log.level": ('"debug"', "debug", "debug"),
     "log.format": ('"json"', "json", "json"),
     "metrics.token": ('"a-long-token-for-metrics"', "a-long-token-for-metrics", None),
@@ -165,6 +167,7 @@ def test_services_are_told_what_the_configuration_says() -> None:
         password_minimum_length=15,
         retention=31_536_000,
         flush_last_seen_every=2,
+        give_up_after=86_400,
     )
 
 

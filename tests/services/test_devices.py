@@ -6,7 +6,6 @@ import pytest
 
 from ostiary.domain.errors import DeviceTaken
 from ostiary.domain.session import EndReason
-from ostiary.gateways.entropy import new_secret
 from ostiary.storage import tables
 from tests.services.scene import Scene
 
@@ -20,7 +19,7 @@ def test_a_browser_that_was_never_here_gets_a_cookie_of_its_own(scene: Scene) ->
     assert scene.lives(second)
 
 
-@pytest.mark.parametrize("invented", [new_secret(), "short", "", "a" * 43, "é" * 43])
+@pytest.mark.parametrize("invented", ["u" * 43, "short", "", "é" * 43])
 def test_a_device_cookie_that_we_did_not_make_is_never_adopted(scene: Scene, invented: str) -> None:
     """Covers E03: another one is issued instead."""
     started = scene.sign_in(device_secret=invented)
@@ -29,7 +28,7 @@ def test_a_device_cookie_that_we_did_not_make_is_never_adopted(scene: Scene, inv
     assert scene.lives(started)
 
 
-@pytest.mark.parametrize("invented", [new_secret(), "x", "é" * 43])
+@pytest.mark.parametrize("invented", ["u" * 43, "x", "é" * 43])
 def test_a_session_cookie_that_we_did_not_make_is_never_adopted(
     scene: Scene, invented: str
 ) -> None:

@@ -24,6 +24,7 @@ from ostiary.edge.house import Front
 from ostiary.gateways.addresses import parse_networks
 from ostiary.gateways.encodings import Cost
 from ostiary.gateways.keys import Vault
+from ostiary.gateways.outbound import Outbound
 from ostiary.gateways.passwords import Passwords
 from ostiary.gateways.visitors import Places
 from ostiary.services import applications, organizations, passwords, setup, sign_in, users
@@ -69,6 +70,7 @@ class Installation:
         public_url: str = PUBLIC_URL,
         trusted: tuple[str, ...] = (),
         install: bool = True,
+        outbound: Outbound | None = None,
     ) -> None:
         self.clock = Clock()
         self.policy = policy or Policy()
@@ -82,6 +84,7 @@ class Installation:
             activity=Activity(self.policy.flush_last_seen_every),
             policy=self.policy,
             clock=self.clock,
+            outbound=outbound or Outbound(),
         )
         self._front = Front(public_url=public_url, trusted=parse_networks(list(trusted)))
         self.database.write(setup.prepare_store, self.act(), self.house.vault)
@@ -111,6 +114,7 @@ class Installation:
             now=self.clock.now,
             address=address,
             fresh_within=self.policy.reauthenticate_after,
+            allow=self.house.outbound.allow,
         )
 
     def write(self, verb: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

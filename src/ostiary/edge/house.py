@@ -100,6 +100,7 @@ class Visit:
             now=self.now,
             address=self.address,
             fresh_within=self.house.policy.reauthenticate_after,
+            allow=self.house.outbound.allow,
         )
 
 

@@ -37,6 +37,11 @@ def new_client_id() -> str:
     return secrets.token_hex(10)
 
 
+def chance() -> float:
+    """A number from 0 to 1, for spreading things over time."""
+    return secrets.randbelow(1_000_001) / 1_000_000
+
+
 def new_client_secret() -> str:
     """An application's client secret: 160 random bits as 40 lowercase hex digits.
 

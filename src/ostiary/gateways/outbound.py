@@ -73,7 +73,7 @@ class Outbound:
             connect_seconds: for one connection.
             total_seconds: for one call as a whole, its resolution excepted.
         """
-        self._allow = tuple(allow)
+        self.allow = tuple(allow)
         self._resolve = resolve or _system_addresses
         self._context = context or ssl.create_default_context()
         self._connect_seconds = connect_seconds
@@ -141,10 +141,31 @@ class Outbound:
         address = parse_address(text)
         if address is None:
             return False
-        meant = _embedded(address)
-        if any(address in network or meant in network for network in self._allow):
-            return True
-        return scheme == "https" and _is_public(address) and _is_public(meant)
+        return _is_permitted(scheme, address, self.allow)
+
+
+def may_be_called(url: str, allow: Sequence[Network]) -> bool:
+    """Whether an address might pass the fence, as far as it tells without being resolved.
+
+    Args:
+        url: absolute, http or https.
+        allow: networks that are reached although they are not public, also by plain http.
+    """
+    try:
+        scheme, host, _ = _parts(url)
+    except Undelivered:
+        return False
+    literal = parse_address(host.strip("[]"))
+    if literal is None:
+        return scheme == "https" or bool(allow)
+    return _is_permitted(scheme, literal, allow)
+
+
+def _is_permitted(scheme: str, address: Address, allow: Sequence[Network]) -> bool:
+    meant = _embedded(address)
+    if any(address in network or meant in network for network in allow):
+        return True
+    return scheme == "https" and _is_public(address) and _is_public(meant)
 
 
 def _parts(url: str) -> tuple[str, str, int]:

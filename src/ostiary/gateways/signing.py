@@ -157,6 +157,21 @@ def verify(
     return None
 
 
+def unverified_subject(token: str) -> str:
+    """Whom a token says it is about, to look its keys up by; empty: it says nothing.
+
+    Nothing else may hang on this: the signature is yet to be verified.
+    """
+    if len(token) > _LONGEST_TOKEN or not token.isascii():
+        return ""
+    try:
+        payload = jws.extract_compact(token.encode()).payload
+        subject = msgspec.json.decode(payload or b"", type=dict[str, Any]).get("sub")
+    except (JoseError, ValueError, TypeError):
+        return ""
+    return subject if isinstance(subject, str) else ""
+
+
 def _fits(jwk: Mapping[str, Any], header: Mapping[str, Any]) -> bool:
     """Whether a key may be the one: by its name, algorithm and use, where they are said."""
     if "kid" in header and "kid" in jwk and header["kid"] != jwk["kid"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,11 +37,11 @@ from ostiary.domain.session import EndReason
 from ostiary.gateways.entropy import new_client_id, new_client_secret
 from ostiary.gateways.keys import Vault
 from ostiary.services import extras, keys
-from ostiary.services.client_rules import check_client
+from ostiary.services.client_rules import check_backchannel, check_client
 from ostiary.services.house import Act
 from ostiary.services.organizations import checked_lifetimes
 from ostiary.services.standing import rechecked
-from ostiary.storage import applications, audit, changes, cut_offs, organizations
+from ostiary.storage import applications, audit, changes, cut_offs, organizations, outbox
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.changes import Change
 from ostiary.storage.database import Transaction
@@ -169,7 +168,7 @@ def add_application(
         sealed_secret=vault.seal(new_client_secret().encode(), _context(name, "secret")),
         sealed_extra=extras.seal(vault, _context(name, "extra"), {}),
     )
-    item = _changed(tx, vault, item, change, act.now)
+    item = _changed(tx, act, vault, item, change)
     applications.add(tx, item)
     _audit(tx, act, Event.APPLICATION_ADDED, item, {"new": describe(item)})
     return _required(tx, name)
@@ -187,8 +186,10 @@ def update_application(
         BadInput: a value cannot be used.
     """
     old = _administered(tx, act, name, lock=True)
-    new = _changed(tx, vault, old, change, act.now)
+    new = _changed(tx, act, vault, old, change)
     applications.put(tx, new)
+    if new.backchannel_logout_uri not in {"", old.backchannel_logout_uri}:
+        outbox.retarget(tx, new.key, new.backchannel_logout_uri)
     detail = {
         "old": describe(old),
         "new": describe(new),
@@ -300,7 +301,7 @@ def _checked_redirect(field: str, value: str) -> str:
 
 
 def _changed(
-    tx: Transaction, vault: Vault, item: Application, change: ApplicationChange, now: datetime
+    tx: Transaction, act: Act, vault: Vault, item: Application, change: ApplicationChange
 ) -> Application:
     _check(tx, item, change)
     values = {
@@ -315,8 +316,11 @@ def _changed(
         values["sealed_extra"] = extras.seal(vault, _context(item.name, "extra"), change.extra)
     changed = msgspec.structs.replace(item, **values)
     check_client(changed)
+    before = (item.backchannel_logout_uri, item.is_public)
+    if (changed.backchannel_logout_uri, changed.is_public) != before:
+        check_backchannel(changed, act.allow)
     if isinstance(change.id_token_alg, str):
-        keys.ensure(tx, vault, changed.id_token_alg, now)
+        keys.ensure(tx, vault, changed.id_token_alg, act.now)
     return changed
 
 

@@ -20,7 +20,8 @@ from ostiary.domain.client import (
     is_scope,
 )
 from ostiary.domain.errors import BadInput
-from ostiary.gateways import signing
+from ostiary.gateways import outbound, signing
+from ostiary.gateways.addresses import Network
 
 SHORTEST_ACCESS_TOKEN = 10
 SHORTEST_REFRESH_TOKEN = 60
@@ -94,6 +95,35 @@ def _check_jwks(text: str) -> None:
         raise BadInput("jwks", "jwks is not JSON.") from error
     if signing.usable_jwks(decoded) is None:
         raise BadInput("jwks", "jwks is not a set of public RSA, EC or OKP keys (RFC 7517).")
+
+
+def check_backchannel(item: Application, allow: Sequence[Network]) -> None:
+    """Back-Channel Logout 2.2: https, or http where the operator allows it (REQUIREMENTS I08).
+
+    Only what the address itself tells is looked at; each delivery looks again at what its name
+    means then.
+
+    Args:
+        item: the application as it will be.
+        allow: networks that notices are sent to although they are not public.
+
+    Raises:
+        BadInput: it could never be told there.
+    """
+    address = item.backchannel_logout_uri
+    if not address:
+        return
+    if not outbound.may_be_called(address, allow):
+        raise BadInput(
+            "backchannel_logout_uri",
+            "backchannel_logout_uri has to be an https address that is not of a private network. "
+            "An operator may allow others: [outbound] allow_networks.",
+        )
+    if address.startswith("http:") and item.is_public:
+        raise BadInput(
+            "backchannel_logout_uri",
+            "An application without a secret is told of logouts by https only.",
+        )
 
 
 def _check_frontchannel(item: Application) -> None:

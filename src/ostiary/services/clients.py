@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ostiary.domain.access import Caller, application_caller
 from ostiary.domain.accounts import Application
 from ostiary.domain.client import AuthMethod
 from ostiary.domain.errors import TooManyFailures
@@ -71,6 +72,16 @@ def authenticate(
             error="invalid_client", description="Client authentication failed.", detail=why
         )
     return found
+
+
+def named_by(assertion: str) -> str:
+    """The client that an assertion says it is of, before anything about it is believed."""
+    return signing.unverified_subject(assertion)
+
+
+def caller_of(application: Application) -> Caller:
+    """The application as a caller."""
+    return application_caller(application)
 
 
 def _counted(house: House, act: Act, proof: Proof) -> bytes:

@@ -10,7 +10,10 @@ import msgspec
 
 from ostiary.domain.access import SYSTEM, Caller
 from ostiary.domain.lifetime import Lifetimes
+from ostiary.domain.notice import GIVE_UP_AFTER
+from ostiary.gateways.addresses import Network
 from ostiary.gateways.keys import Vault
+from ostiary.gateways.outbound import Outbound
 from ostiary.gateways.passwords import Passwords
 from ostiary.gateways.signing import Keyring
 from ostiary.gateways.visitors import Places
@@ -31,6 +34,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     password_minimum_length: int = 8
     retention: int = 90 * 86_400
     flush_last_seen_every: int = 5
+    give_up_after: int = GIVE_UP_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +50,19 @@ class House:
     clock: Callable[[], datetime]
     turns: Turns = field(default_factory=Turns)
     keyring: Keyring = field(default_factory=Keyring)
+    outbound: Outbound = field(default_factory=Outbound)
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
     """Who does something, when, and from which address.
 
     ``fresh_within`` is the greatest age in seconds that a caller's authentication may have for
-    ending sessions and the like; callers without a session's cookie are not asked.
+    ending sessions and the like; callers without a session's cookie are not asked. ``allow`` are
+    the networks that notices are sent to although they are not public.
     """
 
     caller: Caller = SYSTEM
     now: datetime
     address: str = ""
     fresh_within: int = 900
+    allow: tuple[Network, ...] = ()

@@ -22,6 +22,11 @@ def organization(tx: Transaction, name: str) -> Organization | None:
     return organizations.get(tx, name)
 
 
+def is_origin_of_public_client(tx: Transaction, origin: str) -> bool:
+    """Whether a public client has a redirect address on this site (RFC 6454, 6.2)."""
+    return bool(origin) and applications.has_public_client_at(tx, origin)
+
+
 def applications_of(tx: Transaction, organization: str) -> list[Application]:
     """The applications of an organization, oldest first."""
     return applications.every(tx, organization_name=organization)

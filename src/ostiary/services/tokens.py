@@ -55,20 +55,24 @@ def _good(tx: Transaction, act: Act, token: str) -> Held | None:
     return found if found is not None and not reason_dead(found, act.now) else None
 
 
-def userinfo(tx: Transaction, vault: Vault, act: Act, token: str) -> dict[str, Any] | Refused:
+def userinfo(
+    tx: Transaction, vault: Vault, act: Act, token: str
+) -> tuple[dict[str, Any] | Refused, Application | None]:
     """What an access token lets somebody know about its user (OpenID Connect Core 5.3).
 
     Returns:
-        The claims, or ``invalid_token``, ``insufficient_scope``.
+        The claims, or ``invalid_token``, ``insufficient_scope``; and whose token it is, if good.
     """
     found = bearer(tx, vault, act, token)
     if found is None:
-        return Refused(error="invalid_token", description="The access token is good no more.")
-    user = found.held.user
+        text = "The access token is unknown, expired or revoked, or its session has ended."
+        return Refused(error="invalid_token", description=text), None
+    user, client = found.held.user, found.held.application
     if user is None or OPENID not in found.detail.scope:
-        return Refused(error="insufficient_scope", description="The scope openid is needed.")
+        text = "The scope openid is needed."
+        return Refused(error="insufficient_scope", description=text), client
     subject = Subject(user=user, extra=extra_of(vault, user))
-    return {"sub": user.id, **claims.of_user(subject, found.detail.scope)}
+    return {"sub": user.id, **claims.of_user(subject, found.detail.scope)}, client
 
 
 def introspect(
