@@ -101,6 +101,18 @@ def end_everything(
     return _as_it_is(tx, cut_offs.progress(tx, organization_name=None, only=number))
 
 
+def require_subject(
+    tx: Transaction, act: Act, subject: Subject, name: str, *, organization: str = ""
+) -> None:
+    """Refuse a subject that is not there, or that the caller could not cut off.
+
+    Raises:
+        NotSignedIn, NotAllowed: the caller does not administer it.
+        NotFound: there is none, or the caller may not know of it.
+    """
+    _find(tx, act, subject, name, organization)
+
+
 def get_cut_off(tx: Transaction, act: Act, number: int) -> CutOff:
     """A cut-off of an organization that the caller administers.
 

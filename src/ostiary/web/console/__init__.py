@@ -10,6 +10,7 @@ from litestar import Router
 
 from ostiary.web.console import (
     applications,
+    cut_offs,
     ending,
     events,
     organizations,
@@ -67,6 +68,10 @@ def routers() -> list[Router]:
         organizations.edit_organization,
         organizations.delete_page,
         organizations.delete_organization,
+        cut_offs.cut_offs_page,
+        cut_offs.cut_off_page,
+        cut_offs.confirm_page,
+        cut_offs.cut_off,
         events.events_page,
     ]
     return [Router(path="/console", route_handlers=handlers)]
