@@ -25,6 +25,10 @@ class AuthMethod(enum.StrEnum):
     NONE = "none"
 
 
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+"""How `AuthMethod.PRIVATE_KEY_JWT` is said in a request (RFC 7523, 2.2)."""
+
+
 class TokenFormat(enum.StrEnum):
     """What an access token is: readable for whom it is sent to, or only a reference to us."""
 

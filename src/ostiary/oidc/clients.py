@@ -6,15 +6,13 @@ from urllib.parse import unquote_plus
 
 from ostiary.domain.access import NOBODY
 from ostiary.domain.accounts import Application
-from ostiary.domain.client import AuthMethod
+from ostiary.domain.client import ASSERTION_TYPE, AuthMethod
 from ostiary.domain.grant import Refused
 from ostiary.edge.house import Visit
 from ostiary.edge.identify import basic_credentials
 from ostiary.oidc.reading import Posted
 from ostiary.services import clients
 from ostiary.services.clients import Proof
-
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 def authenticated(visit: Visit, posted: Posted) -> Application | Refused:

@@ -10,19 +10,22 @@ from litestar import Response, get
 from ostiary.domain import claims
 from ostiary.domain.client import USER_SCOPES, AuthMethod, GrantType
 from ostiary.edge import authorizing
+from ostiary.edge.cors import ANYBODY
 from ostiary.gateways import signing
 from ostiary.oidc import introspect, jwks, revoke, token, userinfo
-from ostiary.oidc.cors import ANYBODY
 from ostiary.oidc.reading import TheVisit
 from ostiary.services.authorization_request import PROMPTS, RESPONSE_MODES
 from ostiary.services.starting import ACR_PASSWORD
 
 OPENID_PATH = "/.well-known/openid-configuration"
 OAUTH_PATH = "/.well-known/oauth-authorization-server"
+APPLICATION_PATH = "/.well-known/{application:str}/openid-configuration"
+"""Where clients of the Casdoor wire look (contract 3.7): the same for every application."""
+
 _KEPT = {"Cache-Control": "public, max-age=300"}
 
 
-@get(OPENID_PATH, sync_to_thread=False)
+@get([OPENID_PATH, APPLICATION_PATH], sync_to_thread=False)
 def openid_configuration(visit: TheVisit) -> Response[Any]:
     """OpenID Connect Discovery 4."""
     return _answer(visit)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from litestar import Response, get
 
-from ostiary.oidc.cors import ANYBODY
+from ostiary.edge.cors import ANYBODY
 from ostiary.oidc.reading import TheVisit
 from ostiary.services import keys
 

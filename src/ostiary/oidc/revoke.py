@@ -8,7 +8,7 @@ from litestar import Response, post, route
 
 from ostiary.domain.access import NOBODY
 from ostiary.domain.grant import Refused
-from ostiary.oidc import cors
+from ostiary.edge import cors
 from ostiary.oidc.clients import authenticated
 from ostiary.oidc.reading import ThePosted, TheVisit
 from ostiary.oidc.refusals import answer, refusal

@@ -11,8 +11,8 @@ from ostiary.domain.access import NOBODY
 from ostiary.domain.accounts import Application
 from ostiary.domain.client import GrantType
 from ostiary.domain.grant import Refused
+from ostiary.edge import cors
 from ostiary.edge.house import Visit
-from ostiary.oidc import cors
 from ostiary.oidc.clients import authenticated
 from ostiary.oidc.reading import Posted, ThePosted, TheVisit
 from ostiary.oidc.refusals import answer, refusal

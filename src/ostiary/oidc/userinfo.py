@@ -8,8 +8,8 @@ from litestar import Response, get, post, route
 
 from ostiary.domain.access import NOBODY
 from ostiary.domain.grant import Refused
+from ostiary.edge import cors
 from ostiary.edge.house import Visit
-from ostiary.oidc import cors
 from ostiary.oidc.reading import Posted, ThePosted, TheVisit
 from ostiary.oidc.refusals import BAD_REQUEST, answer, bearer_refusal
 from ostiary.services import tokens
