@@ -1,6 +1,7 @@
 """Fixtures for every test."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,11 @@ from tests.support.programs import need_program
 # Two shared cores: how long one example takes says nothing.
 settings.register_profile("ostiary", deadline=None)
 settings.load_profile("ostiary")
+
+# A shell that starts the tests in the background lets them, and all that they start, ignore Ctrl-C.
+# With a handler of our own the programs that tests start have the usual one again.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
