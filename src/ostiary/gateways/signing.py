@@ -6,10 +6,19 @@ or from what an application registered, never from the token itself (REQUIREMENT
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.x448 import X448PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwa import EdDSAAlgorithm
@@ -25,6 +34,7 @@ FOREIGN_ALGORITHMS: Final = ("RS256", "PS256", "ES256", "EdDSA")
 """What applications may sign their assertions with: asymmetric ones only."""
 
 _LONGEST_TOKEN: Final = 16_384
+_CERTIFIED_FOR: Final = timedelta(days=20 * 365)
 
 PrivateKey: TypeAlias = RSAKey | ECKey | OKPKey
 
@@ -125,6 +135,34 @@ def sign(key: PrivateKey, *, kid: str, alg: str, typ: str, claims: Mapping[str, 
     header = {"alg": alg, "kid": kid, "typ": typ}
     payload = msgspec.json.encode(claims)
     return jws.serialize_compact(header, payload, key, registry=_Registry(algorithms=[alg]))
+
+
+@lru_cache(maxsize=64)
+def certificate(key: PrivateKey, kid: str, since: datetime) -> bytes:
+    """A self-signed X.509 certificate of a key, as DER: for software that takes keys so only.
+
+    The same key gives the same certificate, but for the randomness that ECDSA has.
+
+    Args:
+        key: as `load` gave it.
+        kid: its name in the key set.
+        since: when it was made.
+    """
+    private = key.private_key
+    if private is None or isinstance(private, X25519PrivateKey | X448PrivateKey):
+        raise AssertionError  # `load` gives private ones that sign
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Ostiary")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(int.from_bytes(hashlib.sha256(kid.encode()).digest()[:16]) | 1)
+        .not_valid_before(since)
+        .not_valid_after(since + _CERTIFIED_FOR)
+        .sign(private, None if isinstance(key, OKPKey) else SHA256())
+    )
+    return made.public_bytes(Encoding.DER)
 
 
 def verify(

@@ -54,12 +54,29 @@ def active_key(house: House, alg: str, now: datetime) -> StoredKey:
 
 def sign_by(house: House, key: StoredKey, claims: Mapping[str, Any], *, typ: str) -> str:
     """Sign claims with a key."""
-    private = house.keyring.get(
+    private = _private(house, key)
+    return signing.sign(private, kid=key.kid, alg=key.algorithm, typ=typ, claims=claims)
+
+
+def certificates(house: House, now: datetime) -> dict[str, bytes]:
+    """A certificate of each published key, as DER, by the key's name.
+
+    For software that knows keys by certificates only. They are self-signed, and say nothing more
+    than the key set does.
+    """
+    return {
+        key.kid: signing.certificate(_private(house, key), key.kid, key.created_at)
+        for key in house.database.read(signing_keys.every)
+        if _is_published(key, now)
+    }
+
+
+def _private(house: House, key: StoredKey) -> signing.PrivateKey:
+    return house.keyring.get(
         key.kid,
         key.algorithm,
         lambda: house.vault.unseal(key.sealed_private, _context(key.kid)),
     )
-    return signing.sign(private, kid=key.kid, alg=key.algorithm, typ=typ, claims=claims)
 
 
 def ensure(tx: Transaction, vault: Vault, alg: str, now: datetime) -> StoredKey:
@@ -94,11 +111,11 @@ def _add(tx: Transaction, vault: Vault, alg: str, now: datetime, *, active_from:
 
 def published(tx: Transaction, now: datetime) -> list[dict[str, Any]]:
     """The key set that applications fetch: those that will sign, sign, or have signed lately."""
-    return [
-        key.public_jwk
-        for key in signing_keys.every(tx)
-        if key.retired_at is None or now < key.retired_at + PUBLISHED_AFTER
-    ]
+    return [key.public_jwk for key in signing_keys.every(tx) if _is_published(key, now)]
+
+
+def _is_published(key: StoredKey, now: datetime) -> bool:
+    return key.retired_at is None or now < key.retired_at + PUBLISHED_AFTER
 
 
 def verify_own(tx: Transaction, issuer: str, token: str) -> dict[str, Any] | None:
@@ -111,6 +128,8 @@ def verify_own(tx: Transaction, issuer: str, token: str) -> dict[str, Any] | Non
     found = signing.verify(token, candidates, signing.ALGORITHMS)
     if found is None or found.header.get("typ", "JWT") != ID_TOKEN:
         return None
+    if "tokenType" in found.claims:
+        return None  # an access token in a format of the Casdoor wire, whose type is JWT as well
     return found.claims if found.claims.get("iss") == issuer else None
 
 

@@ -80,12 +80,13 @@ class Shape:
     """How one front writes its tokens, where it differs from the standards.
 
     ``access_token`` and ``id_token`` take the draft and the standard claims, and give the claims
-    that are signed.
+    that are signed. ``new_jti`` names an access token.
     """
 
     access_token: ClaimsOf = _unchanged
     id_token: ClaimsOf = _unchanged
     access_typ: str = ACCESS_TOKEN
+    new_jti: Callable[[], str] = new_secret
 
 
 STANDARD = Shape()
@@ -112,7 +113,7 @@ def mint(
     """
     lifetime = timedelta(seconds=draft.application.access_token_lifetime)
     expires_at = min(now + lifetime, draft.until)
-    detail = msgspec.structs.replace(draft.detail, scope=draft.scope, nonce="", jti=new_secret())
+    detail = msgspec.structs.replace(draft.detail, scope=draft.scope, nonce="", jti=shape.new_jti())
     is_jwt = draft.application.access_token_format != TokenFormat.OPAQUE.value
     if is_jwt:
         access = _access_jwt(house, issuer, draft, detail, now, expires_at, shape)
