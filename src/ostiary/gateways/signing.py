@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -68,6 +67,7 @@ class Keyring:
     def __init__(self) -> None:
         """Begin with none."""
         self._keys: dict[str, PrivateKey] = {}
+        self._certificates: dict[str, bytes] = {}
 
     def get(self, kid: str, alg: str, unseal: Callable[[], bytes]) -> PrivateKey:
         """The key of this name.
@@ -81,6 +81,13 @@ class Keyring:
         if known is None:
             # Two threads that race here open the same key.
             known = self._keys[kid] = load(alg, unseal())
+        return known
+
+    def certificate(self, kid: str, make: Callable[[], bytes]) -> bytes:
+        """The certificate of the key of this name, made the first time."""
+        known = self._certificates.get(kid)
+        if known is None:
+            known = self._certificates[kid] = make()
         return known
 
 
@@ -137,7 +144,6 @@ def sign(key: PrivateKey, *, kid: str, alg: str, typ: str, claims: Mapping[str, 
     return jws.serialize_compact(header, payload, key, registry=_Registry(algorithms=[alg]))
 
 
-@lru_cache(maxsize=64)
 def certificate(key: PrivateKey, kid: str, since: datetime) -> bytes:
     """A self-signed X.509 certificate of a key, as DER: for software that takes keys so only.
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -65,10 +66,14 @@ def certificates(house: House, now: datetime) -> dict[str, bytes]:
     than the key set does.
     """
     return {
-        key.kid: signing.certificate(_private(house, key), key.kid, key.created_at)
+        key.kid: house.keyring.certificate(key.kid, partial(_certify, house, key))
         for key in house.database.read(signing_keys.every)
         if _is_published(key, now)
     }
+
+
+def _certify(house: House, key: StoredKey) -> bytes:
+    return signing.certificate(_private(house, key), key.kid, key.created_at)
 
 
 def _private(house: House, key: StoredKey) -> signing.PrivateKey:
