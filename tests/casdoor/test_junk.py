@@ -18,8 +18,11 @@ CALLS = sorted(
     for router in routers()
     for route in router.routes
     for method in route.methods & {"GET", "POST"}
-    if (path := route.path) not in SKIPPED and "{" not in path
+    if (path := route.path).startswith("/api/") and path not in SKIPPED and "{" not in path
 )
+
+WITHOUT_ENVELOPE = ("login/oauth/", "userinfo", "user?")
+"""Calls that answer as OAuth does, with statuses of its own."""
 
 WORDS = st.sampled_from(
     [
@@ -83,6 +86,11 @@ PARAMETERS = st.dictionaries(
             "responseType",
             "redirectUri",
             "scope",
+            "grant_type",
+            "client_secret",
+            "accessToken",
+            "code",
+            "token",
         ]
     ),
     TEXTS,
@@ -154,6 +162,10 @@ def test_junk_never_makes_it_fail(each_world: World, data: st.DataObject) -> Non
     body = data.draw(BODIES) if method == "POST" else None
     response = asker.send(method, call, body, **parameters)
     if response.status_code == 302:
+        return
+    if f"{call}?".startswith(WITHOUT_ENVELOPE):
+        assert response.status_code in {200, 400, 401, 429}, response.text
+        assert isinstance(response.json(), dict)
         return
     assert response.status_code == 200, response.text
     assert list(response.json()) in (SEVEN, FOUR)

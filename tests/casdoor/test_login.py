@@ -194,7 +194,7 @@ def test_an_unknown_application_is_told(browser: Asker) -> None:
         assert answer["msg"] == f"The application: {name} does not exist"
 
 
-@pytest.mark.parametrize("kind", ["code", "token", "id_token", "saml", "cas", "device"])
+@pytest.mark.parametrize("kind", ["token", "id_token", "saml", "cas", "device"])
 def test_other_kinds_of_answers_are_not_given(world: World, browser: Asker, kind: str) -> None:
     answer = browser.post("login", form(type=kind))
     assert answer["msg"] == f"response type: {kind} is not supported by this server"

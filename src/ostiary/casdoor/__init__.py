@@ -12,11 +12,16 @@ from ostiary.casdoor import (
     health,
     login,
     logout,
+    oauth_authorize,
+    oauth_introspect,
+    oauth_token,
     organizations,
     passwords,
     sessions,
     unknown,
+    userinfo,
     users,
+    well_known,
 )
 from ostiary.casdoor.reading import provide_wire
 from ostiary.casdoor.refusals import exception_handlers
@@ -32,6 +37,14 @@ def routers() -> list[Router]:
                 login.login,
                 logout.logout,
                 logout.sso_logout,
+                oauth_token.access_token,
+                oauth_token.refresh_token,
+                oauth_token.token_preflight,
+                oauth_introspect.introspect,
+                userinfo.userinfo,
+                userinfo.userinfo_by_post,
+                userinfo.userinfo_preflight,
+                userinfo.user,
                 account.get_account,
                 app_login.get_app_login,
                 sessions.get_sessions,
@@ -67,5 +80,10 @@ def routers() -> list[Router]:
             dependencies={"wire": Provide(provide_wire)},
             exception_handlers=exception_handlers(),
             include_in_schema=False,
-        )
+        ),
+        Router(
+            path="/",
+            route_handlers=[oauth_authorize.authorize, well_known.key_set],
+            include_in_schema=False,
+        ),
     ]

@@ -11,10 +11,13 @@ from ostiary.domain.access import NOBODY, Caller, Kind, user_caller
 from ostiary.domain.accounts import BUILT_IN_APPLICATION
 from ostiary.domain.errors import BadInput, NotSignedIn, PasswordMustChange
 from ostiary.edge.identify import basic_credentials, by_client_secret, by_cookie
-from ostiary.services import published, sign_in
+from ostiary.services import bearer_calls, published, sign_in
+from ostiary.services.bearer_calls import Called, Spent
 from ostiary.services.house import Act
+from ostiary.storage.client_sessions import wire_time
 
 _ID_PARTS = 2
+_FORBIDDEN = "The user is forbidden to sign in, please contact the administrator"
 
 
 def act_of(wire: Wire) -> Act:
@@ -41,10 +44,11 @@ def known(wire: Wire) -> Act:
 
 
 def _caller(wire: Wire) -> Caller:
-    scheme = wire.visit.request.headers.get("authorization", "").partition(" ")[0].lower()
-    if scheme in {"bearer", "dpop"} or wire.get("accessToken") or wire.get("access_token"):
-        raise Refused("Access token doesn't exist in database")
-    if scheme == "basic":
+    called = by_token(wire)
+    if called is not None:
+        wire.visit.note_caller(called.caller)
+        return called.caller
+    if _scheme(wire) == "basic":
         # Wrong ones are anonymous here, silently; a cookie beside them does not count.
         credentials = basic_credentials(wire.visit)
         return by_client_secret(wire.visit, *credentials) if credentials else NOBODY
@@ -55,6 +59,38 @@ def _caller(wire: Wire) -> Caller:
     if wire.get("username") and wire.get("password") and not wire.get("grant_type"):
         return _by_password(wire, wire.get("username"), wire.get("password"))
     return by_cookie(wire.visit)
+
+
+def by_token(wire: Wire) -> Called | None:
+    """Who calls by an access token, and what that token is; None: none was sent.
+
+    Raises:
+        Refused: it is good for nothing; the text says why.
+    """
+    token = wire.get("accessToken") or wire.get("access_token")
+    if not token and _scheme(wire) in {"bearer", "dpop"}:
+        token = wire.visit.request.headers.get("authorization", "").partition(" ")[2].strip()
+        # No token is issued here that is bound to a key, and a stolen one must not pass for it.
+        token = token if token and _scheme(wire) == "bearer" else "none"
+    if not token:
+        return None
+    visit = wire.visit
+    found = visit.house.database.look(
+        bearer_calls.by_token, visit.house.vault, visit.act(NOBODY), token
+    )
+    if found is None:
+        raise Refused("Access token doesn't exist in database")
+    if isinstance(found, Spent):
+        raise Refused(_FORBIDDEN if found.user_gone else _expired(found))
+    return found
+
+
+def _scheme(wire: Wire) -> str:
+    return wire.visit.request.headers.get("authorization", "").partition(" ")[0].lower()
+
+
+def _expired(spent: Spent) -> str:
+    return f"Access token has expired, expireTime = {wire_time(spent.since)}"
 
 
 def _by_parameters(wire: Wire, client_id: str, secret: str) -> Caller:
