@@ -20,7 +20,15 @@ from ostiary.gateways.keys import Vault
 from ostiary.services.house import Act
 from ostiary.services.pages import paged
 from ostiary.services.standing import rechecked
-from ostiary.storage import applications, audit, changes, cut_offs, organizations, sessions, users
+from ostiary.storage import (
+    applications,
+    audit,
+    changes,
+    cut_offs,
+    organizations,
+    sweeping,
+    users,
+)
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.changes import Change
 from ostiary.storage.cut_offs import Progress
@@ -193,7 +201,7 @@ def _as_it_is(tx: Transaction, found: list[Progress]) -> CutOff:
     remaining = 0
     for item in cut_offs.unfinished(tx):
         if item.id == progress.id:
-            some = sessions.of_cut_off(
+            some = sweeping.of_cut_off(
                 tx, item.subject, item.subject_key, item.epoch, COUNT_LIMIT + 1
             )
             remaining = len(some)

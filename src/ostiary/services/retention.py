@@ -23,6 +23,7 @@ from ostiary.storage import (
     grants,
     outbox,
     sessions,
+    sweeping,
     throttle,
     tokens,
 )
@@ -51,8 +52,8 @@ def sweep(tx: Transaction, now: datetime, limit: int = BATCH) -> int:
     Returns:
         How many rows were looked at.
     """
-    found = sessions.due(tx, now, limit)
-    sessions.postpone(tx, settle_dead(tx, found, now))
+    found = sweeping.due(tx, now, limit)
+    sweeping.postpone(tx, settle_dead(tx, found, now))
     return len(found)
 
 
@@ -64,7 +65,7 @@ def settle_cut_offs(tx: Transaction, now: datetime, limit: int = BATCH) -> int:
     """
     done = 0
     for item in cut_offs.unfinished(tx):
-        ids = sessions.of_cut_off(tx, item.subject, item.subject_key, item.epoch, limit - done)
+        ids = sweeping.of_cut_off(tx, item.subject, item.subject_key, item.epoch, limit - done)
         found = sessions.by_ids(tx, ids, lock=True)
         settle(tx, found, item.reason, by=item.actor, address="", now=now)
         count = len(ids)
@@ -101,7 +102,7 @@ def purge(tx: Transaction, now: datetime, policy: Policy, limit: int = BATCH) ->
     kept = now - timedelta(seconds=policy.retention)
     forgotten = now - timedelta(seconds=policy.forget_failures_after)
     pieces: tuple[tuple[str, Callable[[], int]], ...] = (
-        ("sessions", lambda: sessions.purge(tx, kept, limit)),
+        ("sessions", lambda: sweeping.purge(tx, kept, limit)),
         ("audit_events", lambda: audit.purge(tx, kept, limit)),
         ("notices", lambda: outbox.purge(tx, kept, limit)),
         ("changes", lambda: changes.purge(tx, now - _CHANGES_KEPT, limit)),
