@@ -160,7 +160,7 @@ def test_an_unknown_client_is_told(world: World) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_unknown_hint_ends_nothing(world: World, method: str) -> None:
-    """Covers W20: there are no tokens yet that a hint could be."""
+    """Covers W20: what we did not issue names no session."""
     ann = world.user_agent("ann")
     response = ann.send(method, "logout", id_token_hint="eyJhbGciOiJub25lIn0.e30.")
     answer = response.json()

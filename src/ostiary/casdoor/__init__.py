@@ -33,17 +33,19 @@ def routers() -> list[Router]:
         Router(
             path="/api",
             route_handlers=[
+                # First, or the framework would make its own answer to OPTIONS, which then wins.
+                oauth_token.access_preflight,
+                oauth_token.refresh_preflight,
+                userinfo.userinfo_preflight,
                 health.health,
                 login.login,
                 logout.logout,
                 logout.sso_logout,
                 oauth_token.access_token,
                 oauth_token.refresh_token,
-                oauth_token.token_preflight,
                 oauth_introspect.introspect,
                 userinfo.userinfo,
                 userinfo.userinfo_by_post,
-                userinfo.userinfo_preflight,
                 userinfo.user,
                 account.get_account,
                 app_login.get_app_login,
@@ -83,7 +85,7 @@ def routers() -> list[Router]:
         ),
         Router(
             path="/",
-            route_handlers=[oauth_authorize.authorize, well_known.key_set],
+            route_handlers=[oauth_authorize.authorize, well_known.key_set, well_known.key_set_of],
             include_in_schema=False,
         ),
     ]

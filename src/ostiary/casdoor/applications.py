@@ -24,6 +24,7 @@ from ostiary.casdoor.paging import listing_of
 from ostiary.casdoor.reading import Body, Wire
 from ostiary.domain.access import may_administer, require_administrator
 from ostiary.domain.accounts import BUILT_IN, BUILT_IN_APPLICATION, Application
+from ostiary.domain.client import USER_SCOPES
 from ostiary.domain.errors import AlreadyExists, BadInput, NotAllowed, NotFound
 from ostiary.domain.lifetime import Overrides
 from ostiary.services import applications, published
@@ -93,9 +94,13 @@ def add_application(wire: NamedDependency[Wire]) -> Reply:
     body.require_plain_name()
     fields = Fields(body)
     kept = with_defaults(fields.kept({}, own=OWN, secrets=SECRETS), DEFAULTS)
-    # Clients of this wire were written before PKCE; an administrator may require it (W17).
+    # Clients of this wire were written before PKCE, and ask for the scope "read"; an administrator
+    # may require the one and take the other away (W17).
     change = msgspec.structs.replace(
-        change_of(fields, {}, Overrides()), extra=kept, pkce_required=False
+        change_of(fields, {}, Overrides()),
+        extra=kept,
+        pkce_required=False,
+        scopes=(*USER_SCOPES, "read"),
     )
     house, name = wire.visit.house, body.text("name")
     add = applications.add_application

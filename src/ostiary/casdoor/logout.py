@@ -1,7 +1,8 @@
 """Signing out (contract 1.6): ``/api/logout`` this browser, ``/api/sso-logout`` everywhere.
 
 A GET by cookie never acts, since any page can cause one: browsers are sent to the page that asks
-(contract W20).
+(contract W20). Whoever sends a token as ``id_token_hint`` has been given it by us for the session
+that it names, and ends that one, by a GET too.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from ostiary.casdoor import envelopes
 from ostiary.casdoor.callers import act_of
 from ostiary.casdoor.envelopes import Reply
 from ostiary.casdoor.reading import Wire
+from ostiary.domain.access import NOBODY
 from ostiary.domain.accounts import BUILT_IN_APPLICATION, Application
 from ostiary.domain.errors import BadInput
 from ostiary.domain.redirects import is_registered_exactly
 from ostiary.edge.csrf import changes_state
 from ostiary.edge.passing import clear
-from ostiary.services import end, published, see
+from ostiary.services import end, hints, published, see
+from ostiary.services.check import caller_of
+from ostiary.services.hints import Hinted
 from ostiary.services.house import Act
 
 CONFIRMATION = "/sign-out"
@@ -30,16 +34,16 @@ _METHODS = [HttpMethod.GET, HttpMethod.POST]
 
 @route("/logout", http_method=_METHODS, sync_to_thread=True)
 def logout(wire: NamedDependency[Wire]) -> Reply:
-    """End the session in use, and say where to go on."""
-    if wire.get("id_token_hint"):
-        raise BadInput("id_token_hint", "Token not found, invalid accessToken")
-    act = act_of(wire)
+    """End the session in use, or the one that a token names, and say where to go on."""
+    hinted = _hinted(wire)
+    act = act_of(wire) if hinted is None else wire.visit.act(hinted.caller or NOBODY)
     signed_in = act.caller.session_id is not None
-    application = _application(wire, act)
+    application = _application(wire, act, hinted)
     # Before anything ends: an address that is refused afterwards would leave half of it done.
     target = _return_address(wire, application)
-    if signed_in and not changes_state(wire.visit):
+    if signed_in and hinted is None and not changes_state(wire.visit):
         return _ask_first(wire)
+    own = hinted is None or _is_own(wire, act)
     wire.visit.house.database.write(end.sign_out, act)
     if target:
         reply = _redirect(target)
@@ -47,8 +51,18 @@ def logout(wire: NamedDependency[Wire]) -> Reply:
         reply = envelopes.ok()
     else:
         reply = envelopes.ok(act.caller.actor, _home_of(application))
-    _clear(wire, reply)
+    if own:
+        _clear(wire, reply)
     return reply
+
+
+def _is_own(wire: Wire, act: Act) -> bool:
+    """Whether the browser's cookie is of the session that a token names."""
+    secret, house = wire.visit.cookies.session, wire.visit.house
+    if not secret or act.caller.session_id is None:
+        return False
+    found = caller_of(house, secret, wire.visit.now, active=False)
+    return found.session_id == act.caller.session_id
 
 
 @route("/sso-logout", http_method=_METHODS, sync_to_thread=True)
@@ -82,13 +96,29 @@ def _clear(wire: Wire, reply: Reply) -> None:
         clear(wire.visit, reply)
 
 
-def _application(wire: Wire, act: Act) -> Application | None:
+def _hinted(wire: Wire) -> Hinted | None:
+    """What ``id_token_hint`` names; None: it was not sent.
+
+    Raises:
+        BadInput: we did not issue it, or not to the client that is named beside it.
+    """
+    hint = wire.get("id_token_hint")
+    if not hint:
+        return None
+    found = wire.visit.house.database.read(hints.read_hint, wire.visit.front.public_url, hint)
+    if found is None or wire.get("client_id") not in {"", found.client_id}:
+        raise BadInput("id_token_hint", "Token not found, invalid accessToken")
+    return found
+
+
+def _application(wire: Wire, act: Act, hinted: Hinted | None) -> Application | None:
     """The application that is signed out of: the one named, else the session's own.
 
     Raises:
         BadInput: there is none with this client id.
     """
-    read, client_id = wire.visit.house.database.read, wire.get("client_id")
+    read = wire.visit.house.database.read
+    client_id = wire.get("client_id") or (hinted.client_id if hinted is not None else "")
     if client_id:
         found = read(published.application_of_client, client_id)
         if found is None:

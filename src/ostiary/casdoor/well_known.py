@@ -17,13 +17,22 @@ from ostiary.edge.cors import ANYBODY
 from ostiary.edge.house import Visit
 from ostiary.services import keys
 
-PATHS = ["/.well-known/jwks", "/.well-known/{application:str}/jwks"]
 _KEPT = {"Cache-Control": "public, max-age=300"}
 
 
-@get(PATHS, sync_to_thread=True)
+@get("/.well-known/jwks", sync_to_thread=True)
 def key_set(visit: NamedDependency[Visit]) -> Reply:
     """Every key that will sign, signs, or has signed something that may still be good."""
+    return _key_set(visit)
+
+
+@get("/.well-known/{application:str}/jwks", sync_to_thread=True)
+def key_set_of(visit: NamedDependency[Visit]) -> Reply:
+    """The same: all applications have the same keys."""
+    return _key_set(visit)
+
+
+def _key_set(visit: Visit) -> Reply:
     house = visit.house
     certificates = keys.certificates(house, visit.now)
     shown = [

@@ -26,17 +26,18 @@ def routers() -> list[Router]:
         Router(
             path="/",
             route_handlers=[
+                # First, or the framework would make its own answer to OPTIONS, which then wins.
+                token.token_preflight,
+                userinfo.userinfo_preflight,
+                revoke.revoke_preflight,
                 discovery.openid_configuration,
                 discovery.authorization_server,
                 jwks.key_set,
                 token.token,
-                token.token_preflight,
                 userinfo.userinfo,
                 userinfo.userinfo_by_post,
-                userinfo.userinfo_preflight,
                 introspect.introspect,
                 revoke.revoke,
-                revoke.revoke_preflight,
             ],
             dependencies=form_dependencies(),
             exception_handlers=exception_handlers(),

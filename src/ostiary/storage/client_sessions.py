@@ -110,6 +110,16 @@ def sid_of(tx: Transaction, session_id: str, application_key: int) -> str:
     return "" if row is None else str(row.sid)
 
 
+def by_sid(tx: Transaction, sid: str) -> tuple[str, int] | None:
+    """The session's public id and the application's key that a ``sid`` stands for."""
+    row = tx.row(
+        select(client_session.c.session_id, client_session.c.application_key).where(
+            client_session.c.sid == sid
+        )
+    )
+    return None if row is None else (str(row.session_id), int(row.application_key))
+
+
 def of_sessions(
     tx: Transaction, session_ids: Sequence[str], *, open_only: bool = True
 ) -> list[ClientSession]:
