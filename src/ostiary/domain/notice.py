@@ -12,6 +12,8 @@ class NoticeKind(enum.StrEnum):
     """What kinds of notices there are; each has its sender in `ostiary.services.deliver`."""
 
     BACKCHANNEL_LOGOUT = "backchannel_logout"
+    SSO_LOGOUT = "sso_logout"
+    WEBHOOK = "webhook"
 
 
 class NoticeState(enum.StrEnum):
@@ -29,7 +31,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     again. ``claimed_by`` is the process that sends it just now; ``next_attempt_at`` is then when
     another process may take it. ``lane`` is the queue that its
     target has. ``detail`` is JSON, for the kinds that say more than the columns
-    do. ``application`` and what follows it are empty where it is owed to no application.
+    do. ``application`` and what follows it are empty where it is owed to no application;
+    ``webhook_key`` is the webhook that it is owed to, if any.
     """
 
     id: int
@@ -55,6 +58,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     display_name: str = ""
     client_id: str = ""
     id_token_alg: str = ""
+    webhook_key: int | None = None
 
 
 class NoticeFilter(msgspec.Struct, frozen=True, kw_only=True):

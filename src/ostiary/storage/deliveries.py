@@ -131,6 +131,8 @@ def delivered(tx: Transaction, item: Notice, now: datetime) -> bool:
             settled_at=now,
             claimed_by=None,
             last_error="",
+            # What it told is known where it was to be known; here it is not kept any longer.
+            detail="{}",
         )
     )
     tx.execute(delete(notice_lane).where(notice_lane.c.lane == item.lane))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, Row, Select, delete, func, insert, select, update
 
 from ostiary.domain.notice import Notice, NoticeFilter, NoticeKind, NoticeState
@@ -53,6 +54,39 @@ def owe_logouts(
         tx.execute(insert(notice), rows)
 
 
+class Owed(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice of another kind than back-channel logout; ``detail`` is what it tells, as JSON."""
+
+    kind: NoticeKind
+    organization: str
+    user: str
+    session_id: str
+    target: str
+    reason: str = ""
+    detail: str
+    sid: str = ""
+    application_key: int | None = None
+    webhook_key: int | None = None
+
+
+def owe(tx: Transaction, items: Sequence[Owed], now: datetime) -> None:
+    """Owe notices from now on."""
+    rows = [
+        {
+            **msgspec.structs.asdict(item),
+            "kind": item.kind.value,
+            "lane": lane_of(item.target),
+            "state": NoticeState.PENDING.value,
+            "created_at": now,
+            "owed_at": now,
+            "next_attempt_at": now,
+        }
+        for item in items
+    ]
+    if rows:
+        tx.execute(insert(notice), rows)
+
+
 selected: Select[Any] = select(
     notice,
     application.c.name.label("application"),
@@ -89,6 +123,7 @@ def to_notice(row: Row[Any]) -> Notice:
         display_name=row.display_name or "",
         client_id=row.client_id or "",
         id_token_alg=row.id_token_alg or "",
+        webhook_key=row.webhook_key,
     )
 
 
@@ -194,6 +229,38 @@ def retarget(tx: Transaction, application_key: int, target: str) -> None:
             notice.c.settled_at.is_(None),
         )
         .values(target=target, lane=lane_of(target))
+    )
+
+
+def retarget_webhook(tx: Transaction, webhook_key: int, old: str, target: str) -> None:
+    """Send what a webhook is still owed to its new address."""
+    tx.execute(
+        update(notice)
+        .where(*_owed_to(webhook_key, old))
+        .values(target=target, lane=lane_of(target))
+    )
+
+
+def withdraw_webhook(tx: Transaction, webhook_key: int, target: str, now: datetime) -> None:
+    """Give up what a webhook is still owed that was deleted or turned off."""
+    tx.execute(
+        update(notice)
+        .where(*_owed_to(webhook_key, target))
+        .values(
+            state=NoticeState.GIVEN_UP.value,
+            settled_at=now,
+            claimed_by=None,
+            last_error="the webhook was deleted or turned off",
+        )
+    )
+
+
+def _owed_to(webhook_key: int, target: str) -> tuple[ColumnElement[bool], ...]:
+    """By the lane, since that is what there is an index for."""
+    return (
+        notice.c.lane == lane_of(target),
+        notice.c.webhook_key == webhook_key,
+        notice.c.settled_at.is_(None),
     )
 
 

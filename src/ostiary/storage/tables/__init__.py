@@ -13,6 +13,7 @@ from ostiary.storage.tables.sessions import (
     registered_id,
     session,
 )
+from ostiary.storage.tables.telling import logout_listener, webhook
 from ostiary.storage.tables.tokens import (
     assertion,
     consent,
@@ -43,6 +44,7 @@ __all__ = [
     "hand_off",
     "host_cookie",
     "job",
+    "logout_listener",
     "metadata",
     "micros",
     "notice",
@@ -58,4 +60,5 @@ __all__ = [
     "throttle",
     "token",
     "user",
+    "webhook",
 ]

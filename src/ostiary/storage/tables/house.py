@@ -50,6 +50,8 @@ notice = Table(
     Column("settled_at", Instant),
     Column("claimed_by", String(36)),
     Column("last_error", Text, nullable=False, server_default=""),
+    # No reference: what was owed to a webhook that is gone stays to be seen.
+    Column("webhook_key", NUMBER),
     unsettled("ix_notice_lane_next_attempt_at", "lane", "next_attempt_at"),
     unsettled("ix_notice_owed_at", "owed_at"),
     unsettled("ix_notice_waiting", "organization", "id"),
