@@ -107,8 +107,13 @@ def error_text(visit: Visit, error: errors.OstiaryError) -> str:
 
 
 def _protocol(request: AnyRequest, error: HTTPException) -> Response[Any]:
-    headers = {k: v for k, v in (error.headers or {}).items() if k.lower() == "allow"}
-    return error_page(Visit(request), error.status_code, headers=headers)
+    return error_page(Visit(request), error.status_code, headers=_allowed(error))
+
+
+def _allowed(error: Exception) -> dict[str, str]:
+    """The methods that an address knows, where the error tells them (RFC 9110, 15.5.6)."""
+    headers = error.headers if isinstance(error, HTTPException) else None
+    return {k: v for k, v in (headers or {}).items() if k.lower() == "allow"}
 
 
 def _unexpected(request: AnyRequest, error: Exception) -> Response[Any]:
@@ -127,7 +132,7 @@ def _by_taste(page: Handler) -> Handler:
             {"type": "about:blank", "title": _title(status), "status": status},
             status_code=status,
             media_type="application/problem+json",
-            headers=headers_of(error) if expected else {},
+            headers=headers_of(error) if expected else _allowed(error),
         )
 
     return answer
