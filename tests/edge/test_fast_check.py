@@ -359,6 +359,23 @@ def test_when_the_store_cannot_answer_nobody_gets_in(
         assert talk.answer().status == 200
 
 
+def test_a_guess_is_refused_without_waiting_for_the_store(
+    installation: Installation, server: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Covers E02: strangers cannot keep the one thread busy that reads rows for others."""
+    assert server.checks is not None
+    monkeypatch.setattr(server.checks, "_read", pytest.fail)
+    with talking(server.port) as talk:
+        for number in range(50):
+            talk.send(_get(f"{number:043d}"))
+            assert talk.answer().status == 401
+    monkeypatch.undo()
+    started = installation.start_session("built-in", "admin")
+    with talking(server.port) as talk:
+        talk.send(_get(started.secret))
+        assert talk.answer().status == 200
+
+
 def test_without_a_view_every_check_reads_the_row(installation: Installation) -> None:
     started = installation.start_session("built-in", "admin")
     with serving(installation, view=False) as server, talking(server.port) as talk:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ostiary.domain.secrets import digest
 from ostiary.domain.session import EndReason
 from ostiary.services import end, retention
 from ostiary.services.check import live_by_secrets
@@ -26,6 +27,9 @@ class Told:
     def changed(self, position: int) -> Tail | None:
         said, self.next = self.next, None
         return said
+
+    def has(self, digest: bytes) -> bool:
+        return digest == b"stored"
 
     def close(self) -> None:
         self.closed = True
@@ -165,6 +169,16 @@ def test_the_gate_says_nothing_until_somebody_commits(
     assert tail.whole
     assert tail.names == ("one", ("user", 5))
     assert gate.changed(tail.position) is None
+
+
+def test_the_gate_knows_a_secret_from_its_commit_on_and_a_dead_one_too(
+    installation: Installation, gate: SqliteGate
+) -> None:
+    assert not gate.has(digest("nobody's"))
+    started = installation.start_session("built-in", "admin")
+    assert gate.has(digest(started.secret))
+    installation.write(end.end_one, installation.act(), started.session.id)
+    assert gate.has(digest(started.secret))
 
 
 def test_a_commit_that_changes_no_check_moves_nothing(

@@ -2,15 +2,15 @@
 
 All that were parsed in one tick of the loop are answered together, after one look at the gate that
 is made *after* the last of them was parsed: a look at the start of the tick would be too early for
-bytes that arrive later in it. What the live view does not hold is read from the store by a thread,
-all of a batch by one statement, so that strangers' guesses cost no more than they must.
+bytes that arrive later in it. A secret that no session has is refused by a glance at the index;
+what there is and the live view does not hold is read from the store by a thread, all of a batch by
+one statement.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Protocol
@@ -91,11 +91,16 @@ class Checks:
 
     def _answer_all(self) -> None:
         asked, self._asked = self._asked, []
-        get = self._current_view()
+        view = self._current_view()
         now = self._house.clock().timestamp()
         for question in asked:
             asker = question.asker
-            entry = None if asker.unread else get(question.digest)
+            entry = None
+            if view is not None and not asker.unread:
+                entry = view.get(question.digest)
+                if entry is None and _is_unknown(view, question.digest):
+                    asker.answer(UNAUTHORIZED, b"", keep_alive=question.keep_alive)
+                    continue
             if entry is None or not _is_alive(entry, now):
                 # Unknown, or idle as far as this process knows: the row decides (DESIGN 2).
                 asker.unread += 1
@@ -106,16 +111,15 @@ class Checks:
         if self._unread and not self._reading:
             self._read_next()
 
-    def _current_view(self) -> Callable[[bytes], Entry | None]:
-        """How to look a secret up; nowhere, when the view cannot be brought up to date."""
-        if self._view is None:
-            return _nowhere
-        try:
-            self._view.refresh()
-        except sqlite3.Error:
-            _log.exception("live_view.not_current")
-            return _nowhere
-        return self._view.get
+    def _current_view(self) -> LiveView | None:
+        """The view; None, when it cannot be brought up to date."""
+        if self._view is not None:
+            try:
+                self._view.refresh()
+            except sqlite3.Error:
+                _log.exception("live_view.not_current")
+                return None
+        return self._view
 
     def _note(self, entry: Entry, now: float) -> None:
         if now - entry.seen_at < _NOTE_EVERY:
@@ -225,8 +229,16 @@ class Checks:
                 question.asker.answer(OK, entry.told, keep_alive=question.keep_alive)
 
 
-def _nowhere(digest: bytes) -> None:
-    del digest
+def _is_unknown(view: LiveView, digest: bytes) -> bool:
+    """Whether no session has this secret, by a glance at the index: a stranger's guess, mostly.
+
+    It is asked here and not by the thread: so many guesses come at once that the way there and
+    back would cost them more, and whoever waits beside them too.
+    """
+    try:
+        return not view.is_stored(digest)
+    except sqlite3.Error:
+        return False  # whoever reads the row finds out what is wrong
 
 
 def _is_alive(entry: Entry, now: float) -> bool:

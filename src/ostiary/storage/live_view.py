@@ -82,6 +82,9 @@ class Gate(Protocol):
     def changed(self, position: int) -> Tail | None:
         """What changed since ``position``; None: nothing at all."""
 
+    def has(self, digest: bytes) -> bool:
+        """Whether any session, dead or alive, has a secret with this SHA-256 just now."""
+
     def close(self) -> None:
         """Give the connection back."""
 
@@ -107,6 +110,11 @@ class SqliteGate:
         tail = self._tail(position)
         self._version = version
         return tail
+
+    def has(self, digest: bytes) -> bool:
+        """Ask the index alone: strangers' guesses cost no more than that."""
+        query = "SELECT 1 FROM session WHERE secret_hash = ?"
+        return self._connection.execute(query, (digest,)).fetchone() is not None
 
     def close(self) -> None:
         """Close the connection."""
@@ -213,6 +221,14 @@ class LiveView:
             return None
         self._keep(digest, entry)
         return entry
+
+    def is_stored(self, digest: bytes) -> bool:
+        """Whether there is such a session in the store, whatever became of it; exact as of now.
+
+        Raises:
+            sqlite3.Error: the store did not answer.
+        """
+        return self._gate.has(digest)
 
     def put(self, digest: bytes, entry: Entry, *, read_at: int) -> bool:
         """Remember a row.
