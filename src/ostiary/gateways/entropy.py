@@ -27,6 +27,11 @@ def new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
+def new_signing_secret() -> bytes:
+    """What a webhook's messages are signed with: 256 random bits (Standard Webhooks)."""
+    return secrets.token_bytes(32)
+
+
 def new_identifier() -> str:
     """A UUID version 4 in its 36-character text form (RFC 9562 section 5.4): 122 random bits."""
     return str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))

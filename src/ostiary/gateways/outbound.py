@@ -83,6 +83,20 @@ class Outbound:
         """Send one POST and read the answer.
 
         Args:
+            url: as `send`.
+            body: what to send.
+            headers: with its ``Content-Type``.
+
+        Raises:
+            Undelivered: nothing usable came back.
+        """
+        return self.send("POST", url, body, headers)
+
+    def send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send one request and read the answer.
+
+        Args:
+            method: ``POST`` or ``GET``.
             url: absolute, https; http only where every address of the host is allowed by name.
             body: what to send.
             headers: with its ``Content-Type``.
@@ -104,7 +118,7 @@ class Outbound:
             with (
                 pool,
                 pool.stream(
-                    "POST",
+                    method,
                     url,
                     headers=[*headers.items(), ("Connection", "close"), ("User-Agent", "Ostiary")],
                     content=body,
@@ -159,6 +173,14 @@ def may_be_called(url: str, allow: Sequence[Network]) -> bool:
     if literal is None:
         return scheme == "https" or bool(allow)
     return _is_permitted(scheme, literal, allow)
+
+
+def host_of(url: str) -> str:
+    """The host of an address, for who may not see the rest; empty: it has none."""
+    try:
+        return _parts(url)[1]
+    except Undelivered:
+        return ""
 
 
 def _is_permitted(scheme: str, address: Address, allow: Sequence[Network]) -> bool:

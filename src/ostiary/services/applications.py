@@ -239,7 +239,12 @@ def delete_application(tx: Transaction, act: Act, name: str) -> None:
 
 def secret_of(vault: Vault, item: Application) -> str:
     """The client secret in clear, for those who may see it."""
-    return vault.unseal(item.sealed_secret, _context(item.name, "secret")).decode()
+    return unseal_secret(vault, item.name, item.sealed_secret)
+
+
+def unseal_secret(vault: Vault, name: str, sealed: bytes) -> str:
+    """The client secret of the application of this name, which may be deleted."""
+    return vault.unseal(sealed, _context(name, "secret")).decode()
 
 
 def extra_of(vault: Vault, item: Application) -> dict[str, Any]:

@@ -13,12 +13,13 @@ from ostiary.services.house import House
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
-    """A POST that tells somebody something. ``accepted`` are the statuses that mean "got it"."""
+    """A request that tells somebody something. ``accepted`` are the statuses that mean "got it"."""
 
     url: str
     body: bytes
     headers: Mapping[str, str]
     accepted: frozenset[int] = frozenset({200, 204})
+    method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +35,4 @@ class Courier:
 
 
 Sender = Callable[[Courier, Notice, datetime], Outgoing]
+"""It raises `Undelivered` where nothing can be sent."""

@@ -19,6 +19,8 @@ from ostiary.gateways.entropy import chance
 from ostiary.gateways.outbound import Undelivered
 from ostiary.services.courier import Courier, Sender
 from ostiary.services.logout_tokens import logout_request
+from ostiary.services.sso_notifications import sso_logout_request
+from ostiary.services.webhook_messages import webhook_request
 from ostiary.storage import audit, deliveries
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.database import Transaction
@@ -31,6 +33,8 @@ _SHOWN: Final = 200
 
 SENDERS: Final[Mapping[str, Sender]] = {
     NoticeKind.BACKCHANNEL_LOGOUT.value: logout_request,
+    NoticeKind.SSO_LOGOUT.value: sso_logout_request,
+    NoticeKind.WEBHOOK.value: webhook_request,
 }
 """Who makes the requests of each kind of notice."""
 
@@ -66,9 +70,11 @@ def _send(courier: Courier, item: Notice) -> str:
     sender = SENDERS.get(item.kind)
     if sender is None:
         return f"this version cannot send a {item.kind}"
-    outgoing = sender(courier, item, courier.house.clock())
     try:
-        answer = courier.house.outbound.post(outgoing.url, outgoing.body, outgoing.headers)
+        outgoing = sender(courier, item, courier.house.clock())
+        answer = courier.house.outbound.send(
+            outgoing.method, outgoing.url, outgoing.body, outgoing.headers
+        )
     except Undelivered as error:
         return f"{error.kind}: {error}"
     if answer.status in outgoing.accepted:

@@ -13,6 +13,7 @@ from ostiary.domain.access import SYSTEM
 from ostiary.domain.events import Event
 from ostiary.domain.logout import Ended
 from ostiary.domain.session import EndReason, Session, reason_dead
+from ostiary.services import announcing
 from ostiary.services.house import Act
 from ostiary.storage import audit, changes, client_sessions, cut_offs, grants, outbox, sessions
 from ostiary.storage.audit import NewEvent
@@ -91,6 +92,7 @@ def settle(
     used = client_sessions.of_sessions(tx, ids)
     client_sessions.end(tx, used, now)
     outbox.owe_logouts(tx, used, reason=reason, now=now)
+    announcing.sessions_ended(tx, ended, used, reason=reason, by=by, now=now)
     last_token = grants.end_of_sessions(tx, ids, reason=reason, now=now)
     changes.append(
         tx,

@@ -18,6 +18,7 @@ from ostiary.domain.logout import Ended
 from ostiary.domain.secrets import digest, is_secret
 from ostiary.domain.session import Device, EndReason, Epochs, Session, reason_dead
 from ostiary.gateways.entropy import new_public_id, new_secret
+from ostiary.services import announcing
 from ostiary.services.ending import end_sessions
 from ostiary.services.house import Act, House
 from ostiary.storage import audit, changes, client_sessions, devices, sessions, users
@@ -94,6 +95,8 @@ def start(tx: Transaction, house: House, act: Act, who: Arrival) -> Started:
     known = devices.used_by(tx, device_key, who.user.key, act.now)
     users.signed_in(tx, who.user.key, act.address, act.now)
     _audit(tx, by_user, who, session, reauthenticated=again is not None, known_device=known)
+    if again is None:
+        announcing.session_started(tx, session, who.user, known_device=known, now=act.now)
     return Started(
         session=session,
         secret=secret,

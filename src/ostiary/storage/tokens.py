@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from ostiary.domain.secrets import same
 from ostiary.domain.session import Epochs
 from ostiary.storage.applications import to_application
 from ostiary.storage.database import Transaction
+from ostiary.storage.pieces import pieces
 from ostiary.storage.sessions import to_session
 from ostiary.storage.tables import application, grant, organization, session, token, user
 from ostiary.storage.users import to_user
@@ -162,6 +164,28 @@ def use(tx: Transaction, token_hash: bytes, now: datetime, sealed: bytes = b"") 
         .values(used_at=now, sealed_detail=sealed)
     )
     return used.rowcount > 0
+
+
+def access_hashes(
+    tx: Transaction, session_ids: Sequence[str], now: datetime
+) -> dict[str, list[bytes]]:
+    """The SHA-256 of the access tokens of some sessions that have not run out, by session."""
+    found: dict[str, list[bytes]] = {}
+    for some in pieces(session_ids):
+        query = (
+            select(grant.c.session_id, token.c.hash)
+            .select_from(token.join(grant, grant.c.id == token.c.grant_id))
+            .where(
+                grant.c.session_id.in_(some),
+                grant.c.offline.is_(False),
+                token.c.kind == TokenKind.ACCESS.value,
+                token.c.expires_at > now,
+            )
+            .order_by(token.c.created_at, token.c.hash)
+        )
+        for row in tx.rows(query):
+            found.setdefault(row.session_id, []).append(row.hash)
+    return found
 
 
 def forget(tx: Transaction, token_hash: bytes) -> None:

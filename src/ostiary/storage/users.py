@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from ostiary.domain.accounts import Credential, User
 from ostiary.storage.database import Transaction
+from ostiary.storage.pieces import pieces
 from ostiary.storage.tables import credential, organization, user
 
 _undeleted = (
@@ -120,6 +122,15 @@ def find(
         if value is not None:
             query = query.where(column == value)
     return _one(tx, query, lock=False)
+
+
+def subjects(tx: Transaction, keys: Collection[int]) -> dict[int, str]:
+    """The ``id`` of some users by their keys, deleted ones too."""
+    return {
+        row.key: str(row.id)
+        for some in pieces(sorted(keys))
+        for row in tx.rows(select(user.c.key, user.c.id).where(user.c.key.in_(some)))
+    }
 
 
 def was_given(tx: Transaction, subject: str) -> bool:
