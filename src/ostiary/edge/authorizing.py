@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import html
+import re
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -24,10 +25,16 @@ from ostiary.services.authorize import Progress
 PATH = "/oauth/authorize"
 RESUME = "resume"
 CONSENT = "/consent"
-LONGEST = 6_000
-"""Characters of a request; browsers, proxies and our server all take an address that holds it."""
+LONGEST = 5_000
+"""Characters of a request: on its way it still fits into 8 KiB, the least that proxies take."""
 
+POPUP = {"Cross-Origin-Opener-Policy": "unsafe-none"}
+"""Of the pages on an application's way: it may have opened them in a window that tells it so."""
+
+_CHOSEN = "chosen"
 _PURPOSE = "authorize"
+_PURPOSE_CHOSEN = "authorize/chosen"
+_ON_ITS_WAY = re.compile(rf"{PATH}\?{RESUME}=([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
 _SUBMIT = "document.forms[0].submit()"
 _SUBMIT_HASH = base64.b64encode(hashlib.sha256(_SUBMIT.encode()).digest()).decode()
 
@@ -63,6 +70,27 @@ def resume_address(visit: Visit, query: str, progress: Progress) -> str:
     return f"{PATH}?{RESUME}={seal(visit, query, progress)}"
 
 
+def is_on_its_way(path: str) -> bool:
+    """Whether this is where to go on with a request."""
+    return _ON_ITS_WAY.fullmatch(path) is not None
+
+
+def chosen_address(visit: Visit, address: str, session_id: str) -> str:
+    """Where to go on with a request when the user says that this session is the right one."""
+    found = _ON_ITS_WAY.fullmatch(address)
+    if found is None:
+        return address
+    message = f"{found[1]} {session_id}".encode()
+    return f"{address}&{_CHOSEN}={visit.house.vault.mac(_PURPOSE_CHOSEN, message)}"
+
+
+def is_chosen(visit: Visit, session_id: str) -> bool:
+    """Whether the user came by such an address, with this session."""
+    asked = visit.request.query_params
+    message = f"{asked.get(RESUME, '')} {session_id}".encode("utf-8", "surrogatepass")
+    return visit.house.vault.check_mac(_PURPOSE_CHOSEN, message, asked.get(_CHOSEN, ""))
+
+
 def leads_away(path: str) -> bool:
     """Whether a path of ours may lead on to an application's own site.
 
@@ -85,7 +113,12 @@ def send(answer: Answer) -> Response[Any]:
     )
 
 
-_QUIET = {"Cache-Control": "no-store", "Pragma": "no-cache", "Referrer-Policy": "no-referrer"}
+_QUIET = {
+    "Cache-Control": "no-store",
+    "Pragma": "no-cache",
+    "Referrer-Policy": "no-referrer",
+    **POPUP,
+}
 
 
 def _form_post(answer: Answer) -> Response[str]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote, urlencode
 
+import msgspec
 from litestar import Response, get, post
 
+from ostiary.domain.access import Caller
 from ostiary.domain.accounts import BUILT_IN_APPLICATION
 from ostiary.domain.errors import BadInput
 from ostiary.edge import authorizing
@@ -19,7 +21,7 @@ from ostiary.edge.identify import by_cookie
 from ostiary.oidc.reading import ThePosted, TheVisit
 from ostiary.services import authorize as service
 from ostiary.services.authorization_request import Answer, ErrorPage, parameters_of
-from ostiary.services.authorize import NOTHING_YET, ConsentNeeded, LoginNeeded, Progress
+from ostiary.services.authorize import NOTHING_YET, ConsentNeeded, LoginNeeded, Progress, Whom
 
 _UNREADABLE = "The request cannot be read."
 
@@ -50,8 +52,7 @@ def authorize_by_post(visit: TheVisit, posted: ThePosted) -> Response[Any]:
     pairs = [(name, value) for name, values in posted.parameters.items() for value in values]
     query = urlencode(pairs)
     _require_short(query)
-    to = authorizing.resume_address(visit, query, NOTHING_YET)
-    return Response(b"", status_code=303, headers={"Location": to})
+    return _see(authorizing.resume_address(visit, query, NOTHING_YET))
 
 
 def _answer(visit: Visit, query: str, progress: Progress) -> Response[Any]:
@@ -64,7 +65,11 @@ def _answer(visit: Visit, query: str, progress: Progress) -> Response[Any]:
     silent = "none" in " ".join(parameters.get("prompt", ())).split()
     caller = by_cookie(visit, active=not silent)
     outcome = service.authorize(
-        visit.house, visit.act(caller), visit.front.public_url, parameters, progress
+        visit.house,
+        visit.act(caller),
+        visit.front.public_url,
+        parameters,
+        _with_choice(visit, caller, progress),
     )
     if isinstance(outcome, ErrorPage):
         # Never a redirect: nobody vouches for the address (RFC 9700, 4.11; G09).
@@ -74,6 +79,13 @@ def _answer(visit: Visit, query: str, progress: Progress) -> Response[Any]:
     if isinstance(outcome, LoginNeeded):
         return _to_sign_in(visit, query, outcome)
     return _to_consent(visit, query, outcome)
+
+
+def _with_choice(visit: Visit, caller: Caller, progress: Progress) -> Progress:
+    session_id = caller.session_id or ""
+    if not session_id or not authorizing.is_chosen(visit, session_id):
+        return progress
+    return msgspec.structs.replace(progress, chosen=session_id)
 
 
 def _require_short(query: str) -> None:
@@ -90,8 +102,8 @@ def _to_sign_in(visit: Visit, query: str, needed: LoginNeeded) -> Response[Any]:
     asked = {"return_to": authorizing.resume_address(visit, query, needed.progress)}
     if needed.login_hint:
         asked["login_hint"] = needed.login_hint
-    if needed.again:
-        asked["again"] = "yes"
+    if needed.whom is not Whom.ANYBODY:
+        asked["whom"] = needed.whom.value
     return _see(f"{door}?{urlencode(asked)}")
 
 
@@ -102,4 +114,4 @@ def _to_consent(visit: Visit, query: str, needed: ConsentNeeded) -> Response[Any
 
 
 def _see(to: str) -> Response[Any]:
-    return Response(b"", status_code=303, headers={"Location": to})
+    return Response(b"", status_code=303, headers={"Location": to, **authorizing.POPUP})

@@ -6,6 +6,7 @@ transaction that writes the code, under the locks of user and session (REQUIREME
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime, timedelta
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -40,23 +41,33 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     ``demanded_at``: when an authentication was demanded; then ``session_id`` and
     ``authenticated_at`` are what was there at that moment (empty and None: nothing). The demand is
-    met by a session that is another one or has authenticated since. ``consented`` and ``denied``:
-    the public id of the session whose user said yes or no to this very request.
+    met by a session that is another one or has authenticated since. ``chosen``, ``consented`` and
+    ``denied``: the public id of the session whose user said, for this very request, that it is the
+    one to go on with, and yes or no to what the application wants to know.
     """
 
     demanded_at: datetime | None = None
     session_id: str = ""
     authenticated_at: datetime | None = None
+    chosen: str = ""
     consented: str = ""
     denied: str = ""
 
 
+class Whom(enum.StrEnum):
+    """Who has to authenticate. `ANYBODY`: whoever is signed in may also just say "go on"."""
+
+    ANYBODY = "anybody"
+    THE_SAME = "the_same"
+    ANOTHER = "another"
+
+
 class LoginNeeded(msgspec.Struct, frozen=True, kw_only=True):
-    """The user has to authenticate. ``again``: whoever is signed in, anew."""
+    """The user has to authenticate."""
 
     wish: Wish
     progress: Progress
-    again: bool = False
+    whom: Whom = Whom.ANYBODY
     login_hint: str = ""
 
 
@@ -153,9 +164,10 @@ def _authenticate(
     other = not is_open_to(wish.application, session.organization) or (
         wish.hinted_subject not in {"", user.id}
     )
-    again = bool(wish.prompt & {"login", "select_account"}) or _is_stale(wish, session, now)
+    again = "login" in wish.prompt or _is_stale(wish, session, now)
+    choose = progress.chosen != session.id and _has_to_choose(wish, user)
     met = _is_met(progress, session, now)
-    if not other and (not again or met):
+    if not other and (met or not (again or choose)):
         return None
     if "none" in wish.prompt:
         return wish.error("login_required", "Another or a fresher authentication is needed.")
@@ -165,9 +177,26 @@ def _authenticate(
     demand = Progress(
         demanded_at=now, session_id=session.id, authenticated_at=session.authenticated_at
     )
-    same = again and not other and "select_account" not in wish.prompt
-    hint = wish.login_hint or (user.name if same else "")
-    return LoginNeeded(wish=wish, progress=demand, again=same, login_hint=hint)
+    whom = Whom.ANYBODY
+    if other or (again and choose):
+        whom = Whom.ANOTHER
+    elif again:
+        whom = Whom.THE_SAME
+    hint = user.name if whom is Whom.THE_SAME else wish.login_hint
+    return LoginNeeded(wish=wish, progress=demand, whom=whom, login_hint=hint)
+
+
+def _has_to_choose(wish: Wish, user: User) -> bool:
+    """Whether the user has to say that this account is the one: it was asked, or is in doubt.
+
+    A ``login_hint`` that is another's name is such a doubt, and where nobody can be asked it is
+    enough not to answer.
+    """
+    if "select_account" in wish.prompt:
+        return True
+    names = {user.name, f"{user.organization}/{user.name}", user.email, user.phone}
+    hint = wish.login_hint.strip().casefold()
+    return bool(hint) and hint not in {name.casefold() for name in names}
 
 
 def _is_stale(wish: Wish, session: Session, now: datetime) -> bool:
@@ -190,6 +219,29 @@ def _is_met(progress: Progress, session: Session, now: datetime) -> bool:
     was = (progress.session_id, progress.authenticated_at)
     is_new = (session.id, session.authenticated_at) != was
     return is_new and session.authenticated_at >= progress.demanded_at
+
+
+def consent_needed(
+    tx: Transaction, act: Act, issuer: str, parameters: Parameters, progress: Progress
+) -> ConsentNeeded | None:
+    """What the consent page asks; None: there is nothing to ask, or not yet.
+
+    Args:
+        tx: any transaction.
+        act: the user, by a session.
+        issuer: who answers.
+        parameters: of the request.
+        progress: what the user has done for it so far.
+    """
+    wish = read_request(tx, issuer, parameters)
+    session = sessions.by_id(tx, act.caller.session_id or "")
+    user = users.by_key(tx, act.caller.user_key or 0)
+    if not isinstance(wish, Wish) or session is None or user is None:
+        return None
+    if _authenticate(wish, session, user, progress, act.now) is not None:
+        return None
+    asked = _consent(tx, wish, session, user, progress)
+    return asked if isinstance(asked, ConsentNeeded) else None
 
 
 def _consent(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -11,6 +11,8 @@ from ostiary.domain.accounts import Application
 from ostiary.domain.errors import NotFound, NotSignedIn
 from ostiary.domain.events import Event
 from ostiary.domain.session import EndReason
+from ostiary.services.authorization_request import Parameters
+from ostiary.services.authorize import ConsentNeeded, Progress, consent_needed
 from ostiary.services.house import Act
 from ostiary.services.standing import rechecked
 from ostiary.storage import applications, audit, consents, grants
@@ -24,6 +26,46 @@ class Permitted(msgspec.Struct, frozen=True, kw_only=True):
 
     consent: Consent
     offline: bool
+
+
+@rechecked
+def decide(
+    tx: Transaction,
+    act: Act,
+    issuer: str,
+    parameters: Parameters,
+    progress: Progress,
+    *,
+    shown: Collection[str],
+    allowed: bool,
+) -> Progress | ConsentNeeded:
+    """Take the caller's yes or no to what an authorization request asks.
+
+    Args:
+        tx: the transaction.
+        act: the user, by a session.
+        issuer: who answers the request.
+        parameters: of the request.
+        progress: what has happened for it so far.
+        shown: the scopes that the user was asked about.
+        allowed: what she said.
+
+    Returns:
+        What has happened by now; or the question, when it is not the one that was shown any more.
+
+    Raises:
+        NotSignedIn: the caller has no live session.
+    """
+    needed = consent_needed(tx, act, issuer, parameters, progress)
+    if needed is None:
+        return progress
+    session_id = act.caller.session_id or ""
+    if not allowed:
+        return msgspec.structs.replace(progress, denied=session_id)
+    if set(needed.scope) != set(shown):
+        return needed
+    give(tx, act, needed.wish.application.name, needed.scope)
+    return msgspec.structs.replace(progress, consented=session_id)
 
 
 @rechecked

@@ -5,7 +5,16 @@ from __future__ import annotations
 from litestar import Router
 from litestar.types import ExceptionHandlersMap
 
-from ostiary.web import account, actions, console, set_up, sign_in, sign_out, static_files
+from ostiary.web import (
+    account,
+    actions,
+    consent,
+    console,
+    set_up,
+    sign_in,
+    sign_out,
+    static_files,
+)
 from ostiary.web.answers import of_pages, of_strangers
 from ostiary.web.forms import form_dependencies
 
@@ -24,6 +33,7 @@ def routers() -> list[Router]:
             sign_out.sign_out_page,
             sign_out.sign_out_now,
             sign_out.signed_out_page,
+            *consent.HANDLERS,
             *account.HANDLERS,
             actions.reauthenticate_page,
             actions.reauthenticate,

