@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -111,9 +112,9 @@ def test_reuse_ends_the_family_and_the_session(world: World, app: Client) -> Non
     assert mail.is_dead(elsewhere)
     [event] = world.rows(tables.audit_event, session_id=ann.session_id, event="session.ended")
     assert event.actor == f"app/{app.name}"
-    assert event.detail["reason"] == "token_reuse"
+    assert json.loads(event.detail)["reason"] == "token_reuse"
     [reused] = world.rows(tables.audit_event, session_id=ann.session_id, event="grant.reused")
-    assert (reused.application, reused.detail["what"]) == (app.name, "refresh")
+    assert (reused.application, json.loads(reused.detail)["what"]) == (app.name, "refresh")
 
 
 def test_reuse_of_an_offline_token_ends_it_though_its_session_is_long_gone(world: World) -> None:

@@ -34,6 +34,23 @@ def origins_of(application: Application) -> set[str]:
     return {f"{p.scheme}://{p.netloc}".lower() for p in parts if p.scheme in {"http", "https"}}
 
 
+def allow_refusal(visit: Visit, response: Response[Any]) -> Response[Any]:
+    """Let the pages of any public client read that nobody was recognised.
+
+    Else a page could not tell a token that is over from a network that is down.
+    """
+    origin = visit.request.headers.get("origin", "")
+    if _is_of_public_client(visit, origin):
+        response.headers["Access-Control-Allow-Origin"] = origin
+    return response
+
+
+def _is_of_public_client(visit: Visit, origin: str) -> bool:
+    return 0 < len(origin) <= _LONGEST_ORIGIN and visit.house.database.read(
+        published.is_origin_of_public_client, origin
+    )
+
+
 def preflight(visit: Visit, methods: str) -> Response[Any]:
     """Answer a browser that asks before it sends: whether any public client is on that site.
 
@@ -41,10 +58,7 @@ def preflight(visit: Visit, methods: str) -> Response[Any]:
     """
     origin = visit.request.headers.get("origin", "")
     response: Response[Any] = Response(b"", status_code=204)
-    known = len(origin) <= _LONGEST_ORIGIN and visit.house.database.read(
-        published.is_origin_of_public_client, origin
-    )
-    if known:
+    if _is_of_public_client(visit, origin):
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Access-Control-Allow-Methods"] = methods
         response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"

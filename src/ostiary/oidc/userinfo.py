@@ -52,10 +52,13 @@ def _userinfo(visit: Visit, in_header: list[str], in_body: list[str]) -> Respons
         refused = Refused(error="invalid_request", description=wrong)
         return bearer_refusal(refused, status=BAD_REQUEST)
     if not presented:
-        return bearer_refusal(None)
+        return cors.allow_refusal(visit, bearer_refusal(None))
     found, client = visit.house.database.look(
         tokens.userinfo, visit.house.vault, visit.act(NOBODY), presented[0]
     )
     if isinstance(found, Refused):
-        return cors.allow(visit, bearer_refusal(found), client)
+        refused = bearer_refusal(found)
+        # Without a client nobody knows whose token that was.
+        known = client is not None
+        return cors.allow(visit, refused, client) if known else cors.allow_refusal(visit, refused)
     return cors.allow(visit, answer(found), client)

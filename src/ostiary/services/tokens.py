@@ -11,7 +11,7 @@ from ostiary.domain.accounts import Application
 from ostiary.domain.claims import Subject
 from ostiary.domain.client import OPENID
 from ostiary.domain.events import Event
-from ostiary.domain.grant import Detail, Held, Refused, TokenKind, reason_dead
+from ostiary.domain.grant import Detail, Held, Refused, TokenKind, reason_dead, reason_grant_dead
 from ostiary.domain.secrets import digest
 from ostiary.domain.session import EndReason
 from ostiary.gateways.keys import Vault
@@ -132,16 +132,20 @@ def _described(issuer: str, found: Held, owner: Application, detail: Detail) -> 
 def revoke(tx: Transaction, act: Act, application: Application, token: str) -> bool:
     """Give a token up (RFC 7009, 2.1), and say whether there was one to give up.
 
-    A refresh token takes its whole grant with it; an access token goes alone. Another client's
-    token is left alone, and the answer does not tell.
+    A refresh token takes its whole grant with it, a spent one too: the client may have lost what
+    came after it, and means to leave. An access token goes alone. Another client's token is left
+    alone, and the answer does not tell.
     """
     found = tokens.find(tx, digest(token)) if 0 < len(token) <= _LONGEST_PRESENTED else None
     found = hold(tx, found) if found is not None else None
     if found is None or found.grant.application_key != application.key:
         return False
-    if reason_dead(found, act.now) or found.token.kind is TokenKind.CODE:
+    if found.token.kind is TokenKind.CODE:
         return False
-    if found.token.kind is TokenKind.REFRESH:
+    is_refresh = found.token.kind is TokenKind.REFRESH
+    if reason_grant_dead(found, act.now) if is_refresh else reason_dead(found, act.now):
+        return False
+    if is_refresh:
         grants.end_one(tx, found.grant.id, reason=EndReason.REVOKED, now=act.now)
     else:
         tokens.use(tx, found.token.hash, act.now)
