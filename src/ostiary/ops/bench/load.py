@@ -24,24 +24,34 @@ _PATIENCE = 20.0
 _PACKAGES = {"nginx": "nginx-light", "wrk": "wrk"}
 
 _SCRIPT = """
-local requests, at, pause = {}, 0, 0
+local requests, at, pause, together, strangers = {}, 0, 0, 1, ""
 function init(args)
-  pause = tonumber(args[2])
+  pause, together = tonumber(args[2]), tonumber(args[3])
   if args[1] ~= "-" then
     for secret in io.lines(args[1]) do
       requests[#requests + 1] = wrk.format("GET", "/check", {Cookie = "sid=" .. secret})
     end
   end
   math.randomseed(os.time())
+  for _ = 1, 4 do
+    strangers = strangers .. string.format("%08x", math.random(0, 2147483646))
+  end
 end
-function request()
+local function one()
   if #requests == 0 then
-    local function some() return math.random(0, 2147483646) end
-    local secret = string.format("%08x%08x%08x%08x%08xAAA", some(), some(), some(), some(), some())
-    return wrk.format("GET", "/check", {Cookie = "sid=" .. secret})
+    -- Each another one, made quickly enough to keep a worker busy.
+    at = at + 1
+    local cookie = string.format("sid=%s%011x", strangers, at)
+    return "GET /check HTTP/1.1\\r\\nHost: ostiary\\r\\nCookie: " .. cookie .. "\\r\\n\\r\\n"
   end
   at = at % #requests + 1
   return requests[at]
+end
+function request()
+  if together == 1 then return one() end
+  local some = {}
+  for i = 1, together do some[i] = one() end
+  return table.concat(some)
 end
 function delay() return pause end
 function done(summary, latency)
@@ -118,6 +128,7 @@ class Wrk:
         connections: int,
         seconds: float,
         pause: int = 0,
+        together: int = 1,
     ) -> None:
         """Start it.
 
@@ -128,6 +139,8 @@ class Wrk:
             connections: that are kept.
             seconds: how long.
             pause: milliseconds that a connection rests before each request.
+            together: requests that a connection sends at once; the load then costs less than what
+                it asks for.
         """
         # Files of its own: another one may be reading its script just now.
         mine, cookies = Path(tempfile.mkdtemp(prefix="wrk-", dir=directory)), "-"
@@ -149,6 +162,7 @@ class Wrk:
                 "--",
                 cookies,
                 str(pause),
+                str(together),
             ],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
