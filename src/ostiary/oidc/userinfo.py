@@ -57,8 +57,8 @@ def _userinfo(visit: Visit, in_header: list[str], in_body: list[str]) -> Respons
         tokens.userinfo, visit.house.vault, visit.act(NOBODY), presented[0]
     )
     if isinstance(found, Refused):
-        refused = bearer_refusal(found)
-        # Without a client nobody knows whose token that was.
-        known = client is not None
-        return cors.allow(visit, refused, client) if known else cors.allow_refusal(visit, refused)
+        response = bearer_refusal(found)
+        if client is None:  # nobody knows whose token that was
+            return cors.allow_refusal(visit, response)
+        return cors.allow(visit, response, client)
     return cors.allow(visit, answer(found), client)
