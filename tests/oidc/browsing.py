@@ -28,6 +28,7 @@ class Visit:
         self.world = world
         self.client = client
         self.browser = browser or world.browser()
+        self.browser.headers["Accept"] = "text/html"
         self.page: Page
         self.hops: list[Response] = []
         self.arrived = ""
