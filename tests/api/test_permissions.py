@@ -139,6 +139,23 @@ MATRIX: list[tuple[str, str, Any, str]] = [
     ("PATCH", "/v1/organizations/acme", {"exclusive": False}, "  401 404 200 200 200 404 200"),
     ("PATCH", "/v1/organizations/globex", {"exclusive": False}, "401 404 404 200 404 200 200"),
     ("DELETE", "/v1/organizations/{organization}", None, "401 403 403 204 403 403 204"),
+    ("GET", "/v1/webhooks", None, "                   401 403 200 200 200 200 200"),
+    ("GET", "/v1/webhooks?organization=globex", None, "401 403 403 200 403 200 200"),
+    ("POST", "/v1/webhooks", {"organization": "acme"}, "  401 403 201 201 201 403 201"),
+    ("POST", "/v1/webhooks", {"organization": "globex"}, "401 403 403 201 403 201 201"),
+    ("GET", "/v1/webhooks/acme/{hook}", None, "       401 404 200 200 200 404 200"),
+    ("GET", "/v1/webhooks/globex/{foreign_hook}", None, "401 404 404 200 404 200 200"),
+    ("PATCH", "/v1/webhooks/acme/{hook}", {"enabled": False}, "401 404 200 200 200 404 200"),
+    (
+        "PATCH",
+        "/v1/webhooks/globex/{foreign_hook}",
+        {"enabled": False},
+        "                                  401   404   404  200   404  200   200",
+    ),
+    ("DELETE", "/v1/webhooks/acme/{hook}", None, "    401 404 204 204 204 404 204"),
+    ("DELETE", "/v1/webhooks/globex/{foreign_hook}", None, "401 404 404 204 404 204 204"),
+    ("POST", "/v1/webhooks/acme/{hook}/secret", None, "401 404 200 200 200 404 200"),
+    ("POST", "/v1/webhooks/globex/{foreign_hook}/secret", None, "401 404 404 200 404 200 200"),
     ("GET", "/v1/events", None, "                     401 200 200 200 200 200 200"),
     ("GET", "/v1/events?organization=globex", None, " 401 403 403 200 403 200 200"),
     ("GET", "/v1/events?user=bob", None, "            401 403 200 200 200 200 200"),
@@ -153,14 +170,15 @@ def made_for(world: World, path: str) -> dict[str, str]:
     for key, who in (("of_ann", "acme/ann"), ("of_bob", "acme/bob"), ("of_eve", "globex/eve")):
         if f"{{{key}}}" in path:
             found[key] = world.start(who)
-    for key, organization in (("user", "acme"), ("foreign", "globex")):
-        if f"{{{key}}}" in path:
-            found[key] = f"{key}-{number}"
-            world.here.user(organization, found[key])
-    for key, organization in (("app", "acme"), ("foreign_app", "globex")):
-        if f"{{{key}}}" in path:
-            found[key] = f"{key}-{number}"
-            world.here.application(organization, found[key])
+    for make, names in (
+        (world.here.user, (("user", "acme"), ("foreign", "globex"))),
+        (world.here.application, (("app", "acme"), ("foreign_app", "globex"))),
+        (world.here.webhook, (("hook", "acme"), ("foreign_hook", "globex"))),
+    ):
+        for key, organization in names:
+            if f"{{{key}}}" in path:
+                found[key] = f"{key}-{number}"
+                make(organization, found[key])
     if "{of_acme}" in path:
         act, subject = world.here.act(), Subject.USER
         begun = world.here.write(cutting.end_everything, act, subject, "bob", organization="acme")
@@ -172,7 +190,7 @@ def made_for(world: World, path: str) -> dict[str, str]:
 
 
 PEOPLE = {"plain": "acme/ann", "boss": "acme/boss", "admin": "built-in/admin"}
-NAMED_IN_BODY = {"/v1/users", "/v1/applications", "/v1/organizations"}
+NAMED_IN_BODY = {"/v1/users", "/v1/applications", "/v1/organizations", "/v1/webhooks"}
 
 
 def test_every_caller_gets_what_is_hers_and_nothing_else(world: World) -> None:

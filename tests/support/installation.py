@@ -27,7 +27,15 @@ from ostiary.gateways.keys import Vault
 from ostiary.gateways.outbound import Outbound
 from ostiary.gateways.passwords import Passwords
 from ostiary.gateways.visitors import Places
-from ostiary.services import applications, organizations, passwords, setup, sign_in, users
+from ostiary.services import (
+    applications,
+    organizations,
+    passwords,
+    setup,
+    sign_in,
+    users,
+    webhooks,
+)
 from ostiary.services.activity import Activity
 from ostiary.services.house import Act, House, Policy
 from ostiary.storage.schema import open_database
@@ -146,6 +154,18 @@ class Installation:
             wanted,
         )
         return added.client_id, applications.secret_of(self.house.vault, added)
+
+    def webhook(self, organization: str, name: str, **change: Any) -> str:
+        """Add a webhook.
+
+        Returns:
+            The text of its secret.
+        """
+        wanted = webhooks.WebhookChange(**change)
+        made = self.write(
+            webhooks.add_webhook, self.act(), self.house.vault, organization, name, wanted
+        )
+        return str(made.secret)
 
     def user(
         self, organization: str, name: str, *, password: str = PASSWORD, **change: Any

@@ -16,6 +16,7 @@ from ostiary.api import (
     reference,
     sessions,
     users,
+    webhooks,
 )
 from ostiary.api.contract import PREFIX, handler
 
@@ -29,6 +30,7 @@ OPERATIONS = (
     *users.OPERATIONS,
     *applications.OPERATIONS,
     *organizations.OPERATIONS,
+    *webhooks.OPERATIONS,
     *events.OPERATIONS,
 )
 

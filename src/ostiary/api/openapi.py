@@ -30,6 +30,7 @@ this server, which browsers say by themselves. An application calls with its cli
 (HTTP Basic). Bodies are JSON. What a call does not know, it refuses, and names it.
 """
 _PARTS = {
+    "webhook": "The webhook's name.",
     "session_id": "The session's public id.",
     "organization": "The organization's name.",
     "application": "The application's name.",

@@ -1,14 +1,15 @@
-"""Organizations and applications a page at a time, for those who administer them."""
+"""Organizations, applications and webhooks a page at a time, for those who administer them."""
 
 from __future__ import annotations
 
 from ostiary.domain.access import reach_of
 from ostiary.domain.accounts import Application, Organization
 from ostiary.domain.search import Page, Position
+from ostiary.domain.webhook import Webhook
 from ostiary.gateways.keys import Vault
 from ostiary.services.house import Act
 from ostiary.services.pages import paged
-from ostiary.storage import applications, organizations
+from ostiary.storage import applications, organizations, webhooks
 from ostiary.storage.database import Transaction
 
 
@@ -68,4 +69,31 @@ def browse_applications(
         ),
         position=lambda item: Position(instant=0, id="", name=item.name),
         count=lambda up_to: applications.count(tx, organization_name=reach, text=text, up_to=up_to),
+    )
+
+
+def browse_webhooks(
+    tx: Transaction,
+    act: Act,
+    vault: Vault,
+    organization: str | None,
+    *,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[Webhook]:
+    """One page of the webhooks, by organization and name.
+
+    Raises:
+        NotAllowed, NotSignedIn: the caller administers nothing, or not that organization.
+        BadCursor: the cursor is not of this list.
+    """
+    reach = reach_of(act.caller, organization)
+    return paged(
+        vault,
+        ("webhooks", reach),
+        cursor=cursor,
+        limit=limit,
+        fetch=lambda after, most: webhooks.page(tx, owner=reach, after=after, limit=most),
+        position=lambda item: Position(instant=0, id=item.organization, name=item.name),
+        count=lambda up_to: webhooks.count(tx, owner=reach, up_to=up_to),
     )

@@ -7,9 +7,15 @@ from typing import Any
 
 import msgspec
 
-from ostiary.domain.access import may_administer, reach_of, require_administrator, require_fresh
+from ostiary.domain.access import (
+    Kind,
+    may_administer,
+    reach_of,
+    require_administrator,
+    require_fresh,
+)
 from ostiary.domain.accounts import BUILT_IN, checked_name
-from ostiary.domain.errors import AlreadyExists, BadInput, NotFound
+from ostiary.domain.errors import AlreadyExists, BadInput, NotFound, NotSignedIn
 from ostiary.domain.events import Event
 from ostiary.domain.webhook import Webhook, WebhookEvent, text_of
 from ostiary.gateways import outbound
@@ -77,8 +83,9 @@ def _administered(
     tx: Transaction, act: Act, organization: str, name: str, *, lock: bool = False
 ) -> Webhook:
     found = webhooks.get(tx, organization, name, lock=lock)
+    if act.caller.kind is Kind.NOBODY:
+        raise NotSignedIn(reason=act.caller.dead_reason)
     if found is None or not may_administer(act.caller, organization):
-        reach_of(act.caller, None)  # nobody, and who administers nothing at all, is told that
         raise NotFound(f"There is no webhook {organization}/{name}.")
     return found
 
@@ -107,7 +114,7 @@ def add_webhook(
         raise NotFound(f"There is no organization {organization}.")
     if webhooks.get(tx, organization, name) is not None:
         raise AlreadyExists(f"There is a webhook {organization}/{name} already.", field="name")
-    if webhooks.count(tx, owner.key) >= MOST:
+    if webhooks.count(tx, owner=organization, up_to=MOST) >= MOST:
         raise BadInput("name", f"An organization has at most {MOST} webhooks.")
     secret = new_signing_secret()
     item = Webhook(
@@ -143,7 +150,7 @@ def update_webhook(
 
     Raises:
         NotFound: there is none, or the caller may not know of it.
-        NotAllowed, NotSignedIn: the caller administers nothing.
+        NotSignedIn: nobody is calling.
         BadInput: a value cannot be used.
     """
     old = _administered(tx, act, organization, name, lock=True)
@@ -164,7 +171,7 @@ def rotate_secret(tx: Transaction, act: Act, vault: Vault, organization: str, na
 
     Raises:
         NotFound: there is none, or the caller may not know of it.
-        NotAllowed, NotSignedIn: the caller administers nothing.
+        NotSignedIn: nobody is calling.
         ReauthenticationNeeded: the caller's authentication is too old.
     """
     old = _administered(tx, act, organization, name, lock=True)
@@ -195,7 +202,7 @@ def delete_webhook(tx: Transaction, act: Act, organization: str, name: str) -> N
 
     Raises:
         NotFound: there is none, or the caller may not know of it.
-        NotAllowed, NotSignedIn: the caller administers nothing.
+        NotSignedIn: nobody is calling.
     """
     old = _administered(tx, act, organization, name, lock=True)
     outbox.withdraw_webhook(tx, old.key, old.url, act.now)

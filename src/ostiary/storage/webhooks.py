@@ -6,8 +6,9 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, Select, delete, func, insert, select, tuple_, update
 
+from ostiary.domain.search import Position
 from ostiary.domain.webhook import Webhook, WebhookEvent
 from ostiary.storage.database import Transaction
 from ostiary.storage.tables import organization, webhook
@@ -79,16 +80,34 @@ def by_key(tx: Transaction, key: int) -> Webhook | None:
 
 def every(tx: Transaction, *, owner: str | None = None) -> list[Webhook]:
     """All webhooks, or those of one organization, by organization and name."""
-    query = _rows.order_by(organization.c.name, webhook.c.name)
-    if owner is not None:
-        query = query.where(organization.c.name == owner)
+    query = _of(owner).order_by(organization.c.name, webhook.c.name)
     return [_to_webhook(row) for row in tx.rows(query)]
 
 
-def count(tx: Transaction, organization_key: int) -> int:
-    """How many webhooks an organization has."""
-    mine = webhook.c.organization_key == organization_key
-    return tx.number(select(func.count()).select_from(webhook).where(mine))
+def page(
+    tx: Transaction, *, owner: str | None, after: Position | None, limit: int
+) -> list[Webhook]:
+    """Webhooks by organization and name, beyond a position."""
+    backwards = after is not None and after.backwards
+    key = tuple_(organization.c.name, webhook.c.name)
+    query = _of(owner).limit(limit)
+    if after is not None:
+        place = tuple_(after.id, after.name)
+        query = query.where(key < place if backwards else key > place)
+    columns = (organization.c.name, webhook.c.name)
+    query = query.order_by(*(c.desc() if backwards else c.asc() for c in columns))
+    found = [_to_webhook(row) for row in tx.rows(query)]
+    return found[::-1] if backwards else found
+
+
+def count(tx: Transaction, *, owner: str | None, up_to: int) -> int:
+    """How many webhooks there are, counted no further than ``up_to``."""
+    some = _of(owner).with_only_columns(webhook.c.key).limit(up_to)
+    return tx.number(select(func.count()).select_from(some.subquery()))
+
+
+def _of(owner: str | None) -> Select[Any]:
+    return _rows if owner is None else _rows.where(organization.c.name == owner)
 
 
 def listening(
