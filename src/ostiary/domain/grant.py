@@ -13,7 +13,7 @@ from datetime import datetime
 import msgspec
 
 from ostiary.domain.accounts import Application, User
-from ostiary.domain.session import EndReason, Epochs, Session
+from ostiary.domain.session import SPARES_OFFLINE_GRANTS, EndReason, Epochs, Session
 from ostiary.domain.session import reason_dead as reason_session_dead
 
 
@@ -130,8 +130,15 @@ def reason_grant_dead(held: Held, now: datetime) -> str:
 
 
 def _reason_session_dead(held: Held, now: datetime) -> str:
-    """What ties a grant to its session; offline ones and those of applications have no tie."""
-    if held.grant.session_id is None or held.grant.offline:
+    """What ties a grant to its session; those of applications have no tie, offline ones half of it.
+
+    An ending that offline grants do not outlive writes it into them. A cut-off writes only later,
+    and is in force before.
+    """
+    grant, session = held.grant, held.session
+    if grant.session_id is None or (grant.offline and session is None):
         return ""
-    dead = EndReason.REVOKED if held.session is None else reason_session_dead(held.session, now)
-    return dead.value if dead is not None else ""
+    dead = EndReason.REVOKED if session is None else reason_session_dead(session, now)
+    if dead is None or (grant.offline and dead in SPARES_OFFLINE_GRANTS):
+        return ""
+    return dead.value
