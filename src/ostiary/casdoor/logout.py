@@ -20,14 +20,15 @@ from ostiary.domain.access import NOBODY
 from ostiary.domain.accounts import BUILT_IN_APPLICATION, Application
 from ostiary.domain.errors import BadInput
 from ostiary.domain.redirects import is_registered_exactly
+from ostiary.edge import leaving
 from ostiary.edge.csrf import changes_state
 from ostiary.edge.passing import clear
 from ostiary.services import end, hints, published, see
 from ostiary.services.check import caller_of
+from ostiary.services.end_session import Leaving, checked_target
 from ostiary.services.hints import Hinted
 from ostiary.services.house import Act
 
-CONFIRMATION = "/sign-out"
 _EVERYWHERE = frozenset({"", "true", "1"})
 _METHODS = [HttpMethod.GET, HttpMethod.POST]
 
@@ -42,7 +43,7 @@ def logout(wire: NamedDependency[Wire]) -> Reply:
     # Before anything ends: an address that is refused afterwards would leave half of it done.
     target = _return_address(wire, application)
     if signed_in and hinted is None and not changes_state(wire.visit):
-        return _ask_first(wire)
+        return _ask_first(wire, application, target)
     own = hinted is None or _is_own(wire, act)
     wire.visit.house.database.write(end.sign_out, act)
     if target:
@@ -78,12 +79,25 @@ def sso_logout(wire: NamedDependency[Wire]) -> Reply:
     return reply
 
 
-def _ask_first(wire: Wire) -> Reply:
+def _ask_first(wire: Wire, application: Application | None = None, target: str = "") -> Reply:
+    """Send a browser to the page that asks; it leads on to where the application wants it."""
     headers = wire.visit.request.headers
     navigates = headers.get("sec-fetch-mode") == "navigate"
     if navigates or "text/html" in headers.get("accept", ""):
-        return _redirect(CONFIRMATION)
+        return _redirect(_confirmation(wire, application, target))
     return envelopes.error("Signing out needs a POST request.")
+
+
+def _confirmation(wire: Wire, application: Application | None, target: str) -> str:
+    if application is None or not target:
+        return leaving.SIGN_OUT
+    asked = Leaving(
+        application=application.name,
+        title=application.display_name or application.name,
+        to=checked_target(target),
+        vouched=True,
+    )
+    return leaving.ask(wire.visit, asked)
 
 
 def _redirect(address: str) -> Reply:

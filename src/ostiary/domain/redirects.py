@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -28,6 +28,16 @@ def is_registered(registered: Iterable[str], wanted: str) -> bool:
 def is_registered_exactly(registered: Iterable[str], wanted: str) -> bool:
     """The same without the freedom of loopback ports: for where one goes after signing out."""
     return bool(wanted) and wanted in tuple(registered)
+
+
+def with_parameters(address: str, **parameters: str) -> str:
+    """An address with these parameters besides those that it has; nothing of it changes."""
+    if not parameters:
+        return address
+    joint = "&" if urlsplit(address).query else "?"
+    if address.endswith(("?", "&")):
+        joint = ""
+    return f"{address}{joint}{urlencode(parameters, quote_via=quote)}"
 
 
 def _loopback_without_port(address: str) -> tuple[str, str] | None:

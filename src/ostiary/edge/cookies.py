@@ -1,5 +1,7 @@
 """Our cookies: the session's secret, the device's, the form's, a message's (RFC 6265bis).
 
+One more is no secret: the browser's state, which scripts of ours read in frames of applications.
+
 All are ``__Host-`` cookies: ``Secure``, ``Path=/``, no ``Domain``. Over plain http, which is served
 on loopback only, browsers drop that prefix silently, so the same names are used without it.
 """
@@ -14,6 +16,7 @@ SESSION = "sid"
 DEVICE = "device"
 FORM = "form"
 FLASH = "flash"
+STATE = "browser-state"
 
 LONGEST = 34_560_000
 """400 days in seconds, beyond which browsers clamp (RFC 6265bis, 4.1.2.2)."""
@@ -77,6 +80,27 @@ def make(name: str, value: str, *, secure: bool, max_age: int | None) -> Cookie:
         secure=secure,
         httponly=True,
         samesite="lax",
+    )
+
+
+def make_state(value: str, *, secure: bool) -> Cookie:
+    """The browser's state, which opens nothing (OpenID Connect Session Management 3.2; J06).
+
+    Readable for our script, and sent and read within other sites too, since that is what it is for.
+    Over plain http browsers take no such cookie; there it serves applications on the same site.
+
+    Args:
+        value: the state; empty: delete it.
+        secure: whether browsers reach us by https.
+    """
+    return Cookie(
+        key=("__Host-" if secure else "") + STATE,
+        value=value,
+        max_age=None if value else 0,
+        path="/",
+        secure=secure,
+        httponly=False,
+        samesite="none" if secure else "lax",
     )
 
 

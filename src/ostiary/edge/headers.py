@@ -21,6 +21,9 @@ PAGE_POLICY = (
 )
 """For our pages: nothing inline, nothing from elsewhere."""
 
+FRAMED_BY_ALL = "frame-ancestors *"
+"""In the policy of the one page that applications put into a frame (REQUIREMENTS J06)."""
+
 ALWAYS = {
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
@@ -48,5 +51,7 @@ async def add_security_headers(message: Message, scope: Scope) -> None:
     headers = MutableScopeHeaders.from_message(message)
     for name, value in ALWAYS.items():
         headers.setdefault(name, value)
+    if FRAMED_BY_ALL in headers.get("content-security-policy", ""):
+        del headers["X-Frame-Options"]
     is_page = headers.get("content-type", "").startswith("text/html")
     headers.setdefault("Content-Security-Policy", PAGE_POLICY if is_page else API_POLICY)

@@ -10,6 +10,7 @@ from litestar import Response
 from ostiary.domain.session import Session
 from ostiary.edge import cookies
 from ostiary.edge.house import Visit
+from ostiary.services import browser_state
 from ostiary.services.sign_in import SignedIn
 
 
@@ -25,6 +26,8 @@ def set_session(visit: Visit, response: Response[Any], signed_in: SignedIn) -> N
     response.set_cookie(made)
     if visit.cookies.form:
         response.set_cookie(cookies.delete(cookies.FORM, secure=secure))
+    if visit.cookies.get(cookies.STATE):
+        keep_state(visit, response, signed_in.session.id)
 
 
 def renew_session(visit: Visit, response: Response[Any], session: Session, secret: str) -> None:
@@ -43,7 +46,18 @@ def clear(visit: Visit, response: Response[Any]) -> None:
     secure = visit.front.secure
     for name in (cookies.SESSION, cookies.FORM):
         response.set_cookie(cookies.delete(name, secure=secure))
+    keep_state(visit, response, None)
     response.headers["Clear-Site-Data"] = '"cache"'
+
+
+def keep_state(visit: Visit, response: Response[Any], session_id: str | None) -> None:
+    """Let the browser keep the state of its session; None: it has none any more.
+
+    A browser gets it with the first answer to an application that may compare by it.
+    """
+    state = "" if session_id is None else browser_state.of_session(visit.house.vault, session_id)
+    if visit.cookies.get(cookies.STATE) != state:
+        response.set_cookie(cookies.make_state(state, secure=visit.front.secure))
 
 
 def _until(now: datetime, then: datetime) -> int:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from litestar import Router
 
-from ostiary.oidc import authorize, discovery, introspect, jwks, revoke, token, userinfo
+from ostiary.oidc import (
+    authorize,
+    check_session,
+    discovery,
+    end_session,
+    introspect,
+    jwks,
+    revoke,
+    token,
+    userinfo,
+)
 from ostiary.oidc.reading import form_dependencies
 from ostiary.oidc.refusals import exception_handlers
 
@@ -18,7 +28,14 @@ def routers() -> list[Router]:
         # What people see when something is wrong here are the pages of `ostiary.web`.
         Router(
             path="/",
-            route_handlers=[authorize.authorize, authorize.authorize_by_post],
+            route_handlers=[
+                authorize.authorize,
+                authorize.authorize_by_post,
+                end_session.end_session,
+                end_session.end_session_by_post,
+                check_session.check_session,
+                check_session.script,
+            ],
             dependencies=form_dependencies(),
             include_in_schema=False,
             request_max_body_size=LARGEST_BODY,

@@ -18,6 +18,7 @@ from ostiary.domain.errors import BadInput
 from ostiary.edge import authorizing
 from ostiary.edge.house import Visit
 from ostiary.edge.identify import by_cookie
+from ostiary.edge.passing import keep_state
 from ostiary.oidc.reading import ThePosted, TheVisit
 from ostiary.services import authorize as service
 from ostiary.services.authorization_request import Answer, ErrorPage, parameters_of
@@ -75,7 +76,9 @@ def _answer(visit: Visit, query: str, progress: Progress) -> Response[Any]:
         # Never a redirect: nobody vouches for the address (RFC 9700, 4.11; G09).
         raise BadInput(outcome.field, outcome.text)
     if isinstance(outcome, Answer):
-        return authorizing.send(outcome)
+        response = authorizing.send(outcome)
+        keep_state(visit, response, caller.session_id)
+        return response
     if isinstance(outcome, LoginNeeded):
         return _to_sign_in(visit, query, outcome)
     return _to_consent(visit, query, outcome)

@@ -12,7 +12,15 @@ from ostiary.domain.client import USER_SCOPES, AuthMethod, GrantType
 from ostiary.edge import authorizing
 from ostiary.edge.cors import ANYBODY
 from ostiary.gateways import signing
-from ostiary.oidc import introspect, jwks, revoke, token, userinfo
+from ostiary.oidc import (
+    check_session,
+    end_session,
+    introspect,
+    jwks,
+    revoke,
+    token,
+    userinfo,
+)
 from ostiary.oidc.reading import TheVisit
 from ostiary.services.authorization_request import PROMPTS, RESPONSE_MODES
 from ostiary.services.starting import ACR_PASSWORD
@@ -57,6 +65,12 @@ def metadata(issuer: str) -> dict[str, Any]:
         "jwks_uri": issuer + jwks.PATH,
         "introspection_endpoint": issuer + introspect.PATH,
         "revocation_endpoint": issuer + revoke.PATH,
+        "end_session_endpoint": issuer + end_session.PATH,
+        "check_session_iframe": issuer + check_session.PATH,
+        "frontchannel_logout_supported": True,
+        "frontchannel_logout_session_supported": True,
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
         "scopes_supported": list(USER_SCOPES),
         "response_types_supported": ["code"],
         "response_modes_supported": list(RESPONSE_MODES),

@@ -18,7 +18,7 @@ from ostiary.domain.accounts import User
 from ostiary.domain.client import OFFLINE, GrantType
 from ostiary.domain.errors import NotAllowed, NotFound, NotSignedIn
 from ostiary.domain.session import Session
-from ostiary.services import codes
+from ostiary.services import browser_state, codes
 from ostiary.services.authorization_request import (
     Answer,
     ErrorPage,
@@ -154,7 +154,14 @@ def _authorize(
         challenge=wish.challenge,
         nonce=wish.nonce,
     )
-    return wish.answer(code=codes.issue(tx, act, house.vault, wish.application.name, asked))
+    code = codes.issue(tx, act, house.vault, wish.application.name, asked)
+    further = browser_state.answer(
+        house.vault,
+        session.id,
+        client_id=wish.application.client_id,
+        redirect_uri=wish.redirect_uri,
+    )
+    return wish.answer(code=code, **further)
 
 
 def _authenticate(

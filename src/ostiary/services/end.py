@@ -145,6 +145,11 @@ def sign_out(tx: Transaction, act: Act) -> Ended:
     return end_sessions(tx, act, [act.caller.session_id], EndReason.SIGNED_OUT)
 
 
+def sign_out_of(tx: Transaction, act: Act, session_ids: Sequence[str]) -> Ended:
+    """End sessions whose own browsers, or whose ID tokens, have asked for it."""
+    return end_sessions(tx, act, session_ids, EndReason.SIGNED_OUT)
+
+
 def sign_out_everywhere(tx: Transaction, act: Act) -> Ended:
     """End all sessions of the user who calls, the one in use too.
 
