@@ -21,6 +21,7 @@ from ostiary.casdoor import (
     unknown,
     userinfo,
     users,
+    webhooks,
     well_known,
 )
 from ostiary.casdoor.reading import provide_wire
@@ -77,6 +78,11 @@ def routers() -> list[Router]:
                 applications.add_application,
                 applications.update_application,
                 applications.delete_application,
+                webhooks.get_webhooks,
+                webhooks.get_webhook,
+                webhooks.add_webhook,
+                webhooks.update_webhook,
+                webhooks.delete_webhook,
                 unknown.unknown,
             ],
             dependencies={"wire": Provide(provide_wire)},

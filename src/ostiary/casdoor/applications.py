@@ -20,6 +20,7 @@ from ostiary.casdoor.application_fields import (
 from ostiary.casdoor.callers import act_of, known, pair
 from ostiary.casdoor.envelopes import Reply
 from ostiary.casdoor.fields import Fields, page_of, with_defaults
+from ostiary.casdoor.notification_fields import listeners_of
 from ostiary.casdoor.paging import listing_of
 from ostiary.casdoor.reading import Body, Wire
 from ostiary.domain.access import may_administer, require_administrator
@@ -27,7 +28,8 @@ from ostiary.domain.accounts import BUILT_IN, BUILT_IN_APPLICATION, Application
 from ostiary.domain.client import USER_SCOPES
 from ostiary.domain.errors import AlreadyExists, BadInput, NotAllowed, NotFound
 from ostiary.domain.lifetime import Overrides
-from ostiary.services import applications, published
+from ostiary.services import applications, published, sso_notifications
+from ostiary.services.applications import ApplicationChange
 from ostiary.services.house import Act
 from ostiary.storage.database import Transaction
 
@@ -102,15 +104,38 @@ def add_application(wire: NamedDependency[Wire]) -> Reply:
         pkce_required=False,
         scopes=(*USER_SCOPES, "read"),
     )
-    house, name = wire.visit.house, body.text("name")
-    add = applications.add_application
+    name = body.text("name")
     try:
-        house.database.write(add, act, house.vault, organization, name, change)
+        wire.visit.house.database.write(_add, act, wire, organization, name, change, fields)
     except AlreadyExists as error:
         return _taken(error)
     except NotFound:
         return envelopes.error(f"the organization: {organization} is not found")
     return envelopes.affected(changed=True)
+
+
+def _add(
+    tx: Transaction,
+    act: Act,
+    wire: Wire,
+    organization: str,
+    name: str,
+    change: ApplicationChange,
+    fields: Fields,
+) -> None:
+    vault = wire.visit.house.vault
+    item = applications.add_application(tx, act, vault, organization, name, change)
+    _listen(tx, act, item, change, fields)
+
+
+def _listen(
+    tx: Transaction, act: Act, item: Application, change: ApplicationChange, fields: Fields
+) -> None:
+    """Write where it wants to be told of sign-outs in the manner of this wire (contract 3.9)."""
+    kept = change.extra if isinstance(change.extra, dict) else {}
+    wanted = listeners_of(fields, kept)
+    if not isinstance(wanted, msgspec.UnsetType):
+        sso_notifications.set_listeners(tx, act, item.key, wanted)
 
 
 @post("/update-application", sync_to_thread=True)
@@ -136,7 +161,8 @@ def _update(tx: Transaction, act: Act, wire: Wire, name: str, fields: Fields) ->
     vault = wire.visit.house.vault
     item = applications.get_application(tx, act, name)
     change = change_of(fields, applications.extra_of(vault, item), item.lifetimes)
-    applications.update_application(tx, act, vault, name, change)
+    changed = applications.update_application(tx, act, vault, name, change)
+    _listen(tx, act, changed, change, fields)
 
 
 def _require_same(wire: Wire, act: Act, body: Body, found: Application) -> None:
