@@ -20,7 +20,7 @@ from ostiary.services.applications import ApplicationChange
 from ostiary.services.house import Act
 from ostiary.storage.database import Transaction
 from ostiary.web import actions, pages
-from ostiary.web.console import fields, parts
+from ostiary.web.console import client_form, fields, parts
 from ostiary.web.console.fields import Fields, refused, typed
 from ostiary.web.console.parts import act_of, choices
 from ostiary.web.flash import line
@@ -30,7 +30,9 @@ PATH = "/console/applications"
 _ONE = "/applications/{name:str}"
 _TEXTS = ("display_name", "description", "homepage_url", "backchannel_logout_uri")
 _BOXES = ("exclusive", "sign_in_disabled")
-_EMPTY = dict.fromkeys((*_TEXTS, *_BOXES, *fields.LIFETIMES, "name", "redirect_uris"), "")
+_EMPTY = dict.fromkeys(
+    (*_TEXTS, *_BOXES, *fields.LIFETIMES, *client_form.NAMES, "name", "redirect_uris"), ""
+)
 
 
 def address_of(name: str) -> str:
@@ -76,6 +78,7 @@ def _page(
         address=address_of(found.name),
         policy=fields.policy(visit.house.policy.lifetimes, *said, found.lifetimes),
         is_built_in=found.name == BUILT_IN_APPLICATION,
+        issuer=visit.front.public_url,
     )
 
 
@@ -87,7 +90,7 @@ def _with_owner(tx: Transaction, act: Act, name: str) -> tuple[Application, Orga
 @get("/add-application", sync_to_thread=True)
 def add_page(visit: TheVisit, organization: FromQuery[str] = "") -> Response[Any]:
     """An empty form."""
-    shown = Fields(values={**_EMPTY, "organization": organization})
+    shown = Fields(values={**_EMPTY, **client_form.usual(), "organization": organization})
     return _add_form(visit, act_of(visit), shown)
 
 
@@ -121,6 +124,7 @@ def _add_form(visit: Visit, act: Act, shown: Fields, *, status: int = 200) -> Re
         form=shown,
         organizations=visit.house.database.read(choices, act),
         hints=fields.hints(visit.house.policy.lifetimes),
+        client=client_form,
     )
 
 
@@ -140,6 +144,7 @@ def _change(form: Form, *, display_name: str) -> ApplicationChange:
         lifetimes=fields.overrides(form),
         exclusive=form.ticked("exclusive"),
         sign_in_disabled=form.ticked("sign_in_disabled"),
+        **client_form.change_of(form),
     )
 
 
@@ -152,6 +157,7 @@ def edit_page(visit: TheVisit, name: FromPath[str]) -> Response[Any]:
         **{text: getattr(found, text) for text in _TEXTS},
         **{box: "on" if getattr(found, box) else "" for box in _BOXES},
         **fields.of_overrides(found.lifetimes),
+        **client_form.of_application(found),
         "redirect_uris": "\n".join(found.redirect_uris),
     }
     return _edit_form(visit, act, found, owner, Fields(values=values))
@@ -192,6 +198,7 @@ def _edit_form(
         application=found,
         address=address_of(found.name),
         hints=fields.hints(inherited),
+        client=client_form,
     )
 
 
