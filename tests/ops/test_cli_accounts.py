@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from ostiary.domain.errors import WrongCredentials
@@ -11,6 +14,13 @@ from tests.support.command_line import CommandLine
 from tests.support.installation import PASSWORD
 
 OTHER = "another horse entirely"
+PUBLIC_KEY = {
+    "kty": "OKP",
+    "crv": "Ed25519",
+    "kid": "shop",
+    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+}
+"""That of RFC 8037, appendix A.2."""
 
 
 def names(line: CommandLine, *further: str) -> list[str]:
@@ -244,6 +254,66 @@ def test_an_application_is_added_with_a_secret_that_works(line: CommandLine) -> 
     assert added["backchannel_logout_uri"] == "https://shop.example/logout"
     assert (added["exclusive"], added["lifetimes"]["idle"]) == (True, 300)
     assert authenticates(line, added["client_id"], added["client_secret"]) == "shop"
+
+
+def test_an_application_is_changed_and_shown(line: CommandLine, tmp_path: Path) -> None:
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [PUBLIC_KEY]}))
+    line.ok(
+        "apps", "add", "shop", "--organization", "acme", "--idle", "5m", "--exclusive",
+        "--redirect-uri", "https://shop.example/in", "--scope", "openid", "--scope", "read",
+    )  # fmt: skip
+    changed = line.json(
+        "apps", "change", "shop", "--auth-method", "private_key_jwt", "--jwks", str(keys),
+        "--grant-type", "authorization_code", "--grant-type", "client_credentials",
+        "--no-pkce-required", "--consent-required", "--max-age", "15m", "--id-token-alg", "ES256",
+        "--access-token-format", "opaque", "--access-token-lifetime", "2m", "--absolute", "2h",
+        "--refresh-token-idle", "1d", "--refresh-token-absolute", "7d",
+        "--post-logout-redirect-uri", "https://shop.example/bye",
+        "--frontchannel-logout-uri", "https://shop.example/out",
+    )  # fmt: skip
+    expected = {
+        "scopes": ["openid", "read"],
+        "redirect_uris": ["https://shop.example/in"],
+        "exclusive": True,
+        "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": keys.read_text(),
+        "grant_types": ["authorization_code", "client_credentials"],
+        "pkce_required": False,
+        "consent_required": True,
+        "default_max_age": 900,
+        "id_token_alg": "ES256",
+        "access_token_format": "opaque",
+        "access_token_lifetime": 120,
+        "refresh_token_idle": 86_400,
+        "refresh_token_absolute": 604_800,
+        "post_logout_redirect_uris": ["https://shop.example/bye"],
+        "frontchannel_logout_uri": "https://shop.example/out",
+    }
+    assert {name: changed[name] for name in expected} == expected
+    assert (changed["lifetimes"]["idle"], changed["lifetimes"]["absolute"]) == (300, 7_200)
+    assert line.json("apps", "show", "shop") == changed
+    said = dict(line.ok("apps", "show", "shop").rows)
+    assert said["pkce required"] == "no"
+    assert said["grant types"] == "authorization_code, client_credentials"
+    assert said["idle lifetime"] == "300"
+    assert line.ok("apps", "change", "shop", "--scope", "").out
+    assert line.json("apps", "show", "shop")["scopes"] == []
+
+
+def test_a_change_that_makes_no_sense_is_refused(line: CommandLine) -> None:
+    before = line.json("apps", "show", "wiki")
+    for words, code in (
+        (("--grant-type", "implicit"), 1),
+        (("--auth-method", "private_key_jwt"), 1),
+        (("--auth-method", "tls"), 2),
+        (("--access-token-lifetime", "soon"), 2),
+        (("--frontchannel-logout-uri", "https://elsewhere.example/"), 1),
+    ):
+        assert line.run("apps", "change", "wiki", *words).code == code, words
+    assert line.json("apps", "show", "wiki") == before
+    for command in ("show", "change"):
+        assert line.run("apps", command, "nothing").code == 1
 
 
 def test_a_client_id_that_exists_already_is_kept(line: CommandLine) -> None:

@@ -1,4 +1,4 @@
-"""``ostiary apps``: add, list, give a new secret."""
+"""``ostiary apps``: add, change, show, list, give a new secret."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import click
 import msgspec
 
 from ostiary.api.applications import application_view
+from ostiary.domain.lifetime import Overrides
 from ostiary.ops.cli import output
+from ostiary.ops.cli.client_options import chosen, client_options
 from ostiary.ops.cli.program import Asked, with_options
-from ostiary.ops.cli.types import lifetime_options, overrides
+from ostiary.ops.cli.types import lifetime_options
 from ostiary.services import applications
-from ostiary.services.applications import UNSET, ApplicationChange
+from ostiary.services.applications import ApplicationChange
 
 
 @click.group("apps")
@@ -24,49 +26,14 @@ def command() -> None:
 @with_options
 @click.argument("name")
 @click.option("--organization", required=True, help="Whose application it is.")
-@click.option("--display-name", help="What people read; the name, if not given.")
-@click.option("--client-id", help="One that exists already; else one is made.")
-@click.option(
-    "--redirect-uri",
-    "redirect_uris",
-    multiple=True,
-    metavar="URL",
-    help="Where it may send people back to; repeat it for several.",
-)
-@click.option("--homepage-url", metavar="URL", help="Where it is.")
-@click.option("--backchannel-logout-uri", metavar="URL", help="Where it is told of endings.")
-@click.option("--exclusive", is_flag=True, help="One session a user: a sign-in ends the others.")
+@client_options
 @lifetime_options
-def add(
-    asked: Asked,
-    /,
-    name: str,
-    organization: str,
-    redirect_uris: tuple[str, ...],
-    *,
-    exclusive: bool,
-    display_name: str | None,
-    client_id: str | None,
-    homepage_url: str | None,
-    backchannel_logout_uri: str | None,
-    **lifetimes: int | None,
-) -> None:
+def add(asked: Asked, /, name: str, organization: str, **options: Any) -> None:  # noqa: ANN401
     """Add an application.
 
     It prints the client id and secret.
     """
-    given: dict[str, str | None] = {
-        "display_name": display_name,
-        "client_id": client_id,
-        "homepage_url": homepage_url,
-        "backchannel_logout_uri": backchannel_logout_uri,
-    }
-    change = ApplicationChange(
-        redirect_uris=redirect_uris,
-        exclusive=exclusive,
-        lifetimes=overrides(**lifetimes),
-        **_given(given),
-    )
+    change = ApplicationChange(lifetimes=_lifetimes(options, Overrides()), **chosen(options))
     with asked.work() as work:
         added = work.write(
             applications.add_application, work.house.vault, organization, name, change
@@ -80,8 +47,48 @@ def add(
     asked.answer({**msgspec.to_builtins(application_view(added)), "client_secret": secret}, tell)
 
 
-def _given(values: dict[str, str | None]) -> dict[str, Any]:
-    return {name: UNSET if value is None else value for name, value in values.items()}
+@command.command("change")
+@with_options
+@click.argument("name")
+@client_options
+@lifetime_options
+def change(asked: Asked, /, name: str, **options: Any) -> None:  # noqa: ANN401
+    """Change an application.
+
+    What is left out stays as it is.
+    """
+    with asked.work() as work:
+        old = work.read(applications.get_application, name)
+        lifetimes = _lifetimes(options, old.lifetimes)
+        wanted = ApplicationChange(lifetimes=lifetimes, **chosen(options))
+        changed = work.write(applications.update_application, work.house.vault, name, wanted)
+    asked.answer(application_view(changed), lambda: output.line(f"Application {name} changed."))
+
+
+def _lifetimes(options: dict[str, Any], old: Overrides) -> Overrides:
+    """Take the lifetimes out of the options; one that was not said stays."""
+    said = {name: options.pop(name) for name in Overrides.__struct_fields__}
+    return msgspec.structs.replace(old, **{k: v for k, v in said.items() if v is not None})
+
+
+@command.command("show")
+@with_options
+@click.argument("name")
+def show(asked: Asked, name: str) -> None:
+    """Show an application's settings, without its secret."""
+    with asked.work() as work:
+        found = work.read(applications.get_application, name)
+    view = application_view(found)
+
+    def tell() -> None:
+        shown = msgspec.to_builtins(view)
+        own = {k: v for k, v in shown.pop("lifetimes").items() if v is not None}
+        # A "no" is worth a line here: what is left out by `facts` is not known.
+        said = {name: "no" if value is False else value for name, value in shown.items()}
+        output.facts({name.replace("_", " "): value for name, value in said.items()})
+        output.facts({f"{k.replace('_', ' ')} lifetime": v for k, v in own.items()})
+
+    asked.answer(view, tell)
 
 
 @command.command("rotate-secret")
