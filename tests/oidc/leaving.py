@@ -59,9 +59,9 @@ def opened(browser: Browser, response: Response) -> Page:
 
 
 def confirm(browser: Browser, page: Page) -> Page:
-    """Say yes, as often as one wants."""
-    form = [f for f in page.forms if "request" in f.fields or len(page.forms) == 1][-1]
-    sent = browser.post(form.action, data=form.fields, follow_redirects=False)
+    """Say yes."""
+    fields = page.form("/sign-out").fields
+    sent = browser.post("/sign-out", data=fields, follow_redirects=False)
     return opened(browser, sent)
 
 

@@ -15,6 +15,7 @@ from ostiary.storage.tables import application, client_session
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """An application that a session was used in, and where it wants to hear of the end."""
 
+    application: str
     display_name: str
     address: str
     sid: str
@@ -35,6 +36,7 @@ def of_sessions(tx: Transaction, session_ids: Sequence[str]) -> list[Told]:
     )
     return [
         Told(
+            application=row.name,
             display_name=row.display_name or row.name,
             address=row.frontchannel_logout_uri,
             sid=row.sid,

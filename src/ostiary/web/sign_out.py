@@ -7,12 +7,15 @@ confirmed. The page after it tells applications in the browser, by frames (Front
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import msgspec
 from litestar import Response, get, post
 
 from ostiary.domain.access import NOBODY, Caller
+from ostiary.domain.logout import Ended
 from ostiary.edge import leaving as ways
 from ostiary.edge.authorizing import POPUP
 from ostiary.edge.headers import PAGE_POLICY
@@ -22,7 +25,9 @@ from ostiary.edge.leaving import SIGN_OUT, SIGNED_OUT, Left
 from ostiary.edge.passing import clear
 from ostiary.services import doors, end_session, see
 from ostiary.services.end_session import Leaving
+from ostiary.storage.frontchannel import Told
 from ostiary.web import flash, pages
+from ostiary.web.flash import Line
 from ostiary.web.forms import TheForm, TheVisit
 from ostiary.web.outcome import display_names, lines_of
 from ostiary.web.returning import HOME
@@ -69,9 +74,22 @@ def _end(visit: Visit, caller: Caller, leaving: Leaving, response: Response[Any]
         return
     seen = visit.house.database.read(see.one_session, act, caller.session_id)
     ended = visit.house.database.write(end_session.log_out, act, leaving)
-    lines = lines_of(visit, ended, display_names([seen]))
+    told = ways.frames(visit, end_session.sessions_of(leaving, caller))
+    lines = _lines(visit, ended, display_names([seen]), told)
     title = flash.line("sign_out.done", name=caller.name)
     flash.put(visit, response, NOBODY, title, *lines)
+
+
+def _lines(
+    visit: Visit, ended: Ended, names: Mapping[str, str], told: Sequence[Told]
+) -> list[Line]:
+    """Who is told, in words: in this browser those that are told nowhere else."""
+    here = {one.application for one in told} & set(ended.without_address)
+    rest = tuple(name for name in ended.without_address if name not in here)
+    lines = lines_of(visit, msgspec.structs.replace(ended, without_address=rest), names)
+    shown = tuple(sorted(names.get(name, name) for name in here))
+    in_browser = flash.line("outcome.in_browser", names=shown, count=len(shown))
+    return [in_browser, *lines] if shown else lines
 
 
 @get(SIGNED_OUT, sync_to_thread=True)
@@ -99,7 +117,7 @@ def _with_frames(visit: Visit, again: str, left: Left) -> Response[Any]:
         again=again,
         left=left.leaving,
         frames=told,
-        lines=lines_of(visit, seen.ended, seen.names),
+        lines=_lines(visit, seen.ended, seen.names, told),
         patience=PATIENCE if told else 0,
     )
     # Exactly these, or the policy would silently keep applications from hearing of it (J03).
