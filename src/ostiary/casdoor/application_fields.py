@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ostiary.casdoor import client_fields
 from ostiary.casdoor.fields import MASK, UNSET, Fields, created_time
 from ostiary.casdoor.organization_fields import OWNER
 from ostiary.domain.accounts import Application
@@ -14,7 +15,7 @@ from ostiary.domain.lifetime import Overrides
 from ostiary.services.applications import ApplicationChange
 from ostiary.storage.client_sessions import wire_time
 
-OWN = frozenset(
+OWN = client_fields.OWN | frozenset(
     {
         "owner",
         "name",
@@ -72,7 +73,7 @@ FOR_EVERYBODY = frozenset(
 PASSWORD_METHOD = [{"name": "Password", "displayName": "Password", "rule": "All"}]
 
 DEFAULTS: dict[str, Any] = {
-    "grantTypes": ["authorization_code"],
+    client_fields.GRANTS: list(client_fields.USUAL_GRANTS),
     "tokenFormat": "JWT",
     "tags": [],
     "providers": [],
@@ -87,13 +88,15 @@ _DAY = 86_400
 _HOUR = 3_600
 
 
-def change_of(fields: Fields, stored: Mapping[str, Any], lifetimes: Overrides) -> ApplicationChange:
+def change_of(
+    fields: Fields, stored: Mapping[str, Any], old: Application | None
+) -> ApplicationChange:
     """What a body asks an application to be.
 
     Args:
         fields: the body.
         stored: what is kept besides.
-        lifetimes: those in force, which the wire knows but a part of.
+        old: what it is, of which the wire knows but a part; None: it is new.
     """
     return ApplicationChange(
         display_name=fields.text("displayName"),
@@ -104,10 +107,11 @@ def change_of(fields: Fields, stored: Mapping[str, Any], lifetimes: Overrides) -
         homepage_url=fields.text("homepageUrl"),
         logo=fields.text("logo"),
         backchannel_logout_uri=fields.text("backchannelLogoutUri"),
-        lifetimes=_lifetimes(fields, lifetimes),
+        lifetimes=_lifetimes(fields, old.lifetimes if old is not None else Overrides()),
         exclusive=fields.flag("enableExclusiveSignin"),
         sign_in_disabled=fields.flag("disableSignin"),
         extra=fields.kept(stored, own=OWN, secrets=SECRETS),
+        **client_fields.change_of(fields, old),
     )
 
 
@@ -139,6 +143,7 @@ def to_wire(item: Application, extra: Mapping[str, Any], secret: str) -> dict[st
         "cookieExpireInHours": _cookie_hours(item.lifetimes),
         "enableExclusiveSignin": item.exclusive,
         "disableSignin": item.sign_in_disabled,
+        **client_fields.to_wire(item, extra),
     }
 
 

@@ -27,7 +27,6 @@ from ostiary.domain.access import may_administer, require_administrator
 from ostiary.domain.accounts import BUILT_IN, BUILT_IN_APPLICATION, Application
 from ostiary.domain.client import USER_SCOPES
 from ostiary.domain.errors import AlreadyExists, BadInput, NotAllowed, NotFound
-from ostiary.domain.lifetime import Overrides
 from ostiary.services import applications, published, sso_notifications
 from ostiary.services.applications import ApplicationChange
 from ostiary.services.house import Act
@@ -99,7 +98,7 @@ def add_application(wire: NamedDependency[Wire]) -> Reply:
     # Clients of this wire were written before PKCE, and ask for the scope "read"; an administrator
     # may require the one and take the other away (W17).
     change = msgspec.structs.replace(
-        change_of(fields, {}, Overrides()),
+        change_of(fields, {}, None),
         extra=kept,
         pkce_required=False,
         scopes=(*USER_SCOPES, "read"),
@@ -160,7 +159,7 @@ def update_application(wire: NamedDependency[Wire]) -> Reply:
 def _update(tx: Transaction, act: Act, wire: Wire, name: str, fields: Fields) -> None:
     vault = wire.visit.house.vault
     item = applications.get_application(tx, act, name)
-    change = change_of(fields, applications.extra_of(vault, item), item.lifetimes)
+    change = change_of(fields, applications.extra_of(vault, item), item)
     changed = applications.update_application(tx, act, vault, name, change)
     _listen(tx, act, changed, change, fields)
 

@@ -7,6 +7,7 @@ back means "as it was".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -52,15 +53,28 @@ class Fields:
         """A list of texts without empty ones, which some clients send for "none"; or unset."""
         return tuple(filter(None, self._body.texts(key))) if self.touches(key) else UNSET
 
+    def number(self, key: str) -> float | Unset:
+        """A number, or unset.
+
+        Raises:
+            BadInput: it is endless, or no number at all.
+        """
+        if not self.touches(key):
+            return UNSET
+        number = self._body.number(key)
+        if not math.isfinite(number):
+            raise BadInput(key, f"{key} has to be a number.")
+        return number
+
     def hours(self, key: str) -> int | Unset:
         """A number of hours in whole seconds, or unset.
 
         Raises:
             BadInput: it is below zero or endless.
         """
-        if not self.touches(key):
+        number = self.number(key)
+        if isinstance(number, Unset):
             return UNSET
-        number = self._body.number(key)
         if not 0 <= number <= _MOST_HOURS:
             raise BadInput(key, f"{key} has to be between 0 and {_MOST_HOURS}.")
         return int(number * 3_600)
