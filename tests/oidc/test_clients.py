@@ -279,8 +279,8 @@ def test_clocks_may_differ_by_a_minute(world: World) -> None:
     good(signer.call(iat=now + 59))
     _not_believed(signer.call(iat=now + 62))
     _not_believed(signer.call(nbf=now + 62))
-    good(signer.call(exp=now + 600))
-    _not_believed(signer.call(exp=now + 602))
+    good(signer.call(exp=now + 3_660))
+    _not_believed(signer.call(exp=now + 3_662))
 
 
 def test_an_assertion_is_good_once(world: World) -> None:

@@ -27,7 +27,9 @@ from ostiary.storage.database import Transaction
 _SKEW = timedelta(seconds=60)
 """How far an application's clock may be from ours (REQUIREMENTS R13)."""
 
-_LONGEST_ASSERTION = timedelta(minutes=10)
+_LONGEST_ASSERTION = timedelta(hours=1)
+"""Minutes would do, as each is good once; but widespread clients write an hour (Authlib)."""
+
 _ALLOWANCE = 4
 """A client may fail so many times as often as an account: its deployments share a secret."""
 
@@ -129,7 +131,7 @@ def _assertion_refusal(
         return why
     # The last question, since it uses the assertion up.
     once = digest(f"{found.client_id}\x00{verified.claims['jti']}")
-    expires_at = act.now + _LONGEST_ASSERTION + _SKEW
+    expires_at = act.now + _LONGEST_ASSERTION + 2 * _SKEW
     fresh = house.database.write(assertions.use, once, expires_at)
     return "" if fresh else "assertion was used before"
 
@@ -148,7 +150,7 @@ def _claims_refusal(
         (any(audience in named for audience in audiences), "for somebody else"),
         (expires_at is not None and now < expires_at + _SKEW, "expired"),
         (not_before is not None and not_before - _SKEW <= now, "not valid yet"),
-        (expires_at is None or expires_at <= now + _LONGEST_ASSERTION, "good for too long"),
+        (expires_at is None or expires_at <= now + _LONGEST_ASSERTION + _SKEW, "good for too long"),
         (isinstance(jti, str) and bool(jti), "without jti"),
     )
     return next((f"assertion {why}" for right, why in checks if not right), "")

@@ -1,0 +1,43 @@
+"""An installation behind a real HTTP server in this process, for clients that are not ours."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import uvicorn
+
+from tests.support.installation import Installation
+
+SomeInstallation = TypeVar("SomeInstallation", bound=Installation)
+PATIENCE = 20
+
+
+@contextmanager
+def serving(
+    make: Callable[[str], SomeInstallation], host: str = "127.0.0.1"
+) -> Iterator[SomeInstallation]:
+    """Serve an installation on a free port; ``make`` gets the ``public_url`` that it has there."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        installation = make(f"http://{host}:{port}")
+        config = uvicorn.Config(installation.app, log_level="warning", lifespan="on")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while not server.started:
+                assert thread.is_alive()
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            yield installation
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE)
+            installation.close()
+        assert not thread.is_alive()
