@@ -380,3 +380,31 @@ def authenticates(line: CommandLine, client_id: str, secret: str) -> str | None:
     with line.house() as house:
         found = house.database.read(applications.authenticate, house.vault, client_id, secret)
         return found.name if found else None
+
+
+# apps hosts
+
+
+def test_hosts_are_added_listed_and_removed(line: CommandLine) -> None:
+    line.ok("apps", "hosts", "wiki", "--add", "https://wiki.example", "--max-age", "12h")
+    said = line.json("apps", "hosts", "wiki", "--add", "https://b.example", "--background-counts")
+    assert said == {
+        "hosts": [
+            {"origin": "https://b.example", "max_age": None, "background_counts": True},
+            {"origin": "https://wiki.example", "max_age": 43_200, "background_counts": False},
+        ]
+    }
+    assert "12 hours" in line.ok("apps", "hosts", "wiki").out
+    line.ok("apps", "hosts", "wiki", "--remove", "https://B.example:443")
+    assert [h["origin"] for h in line.json("apps", "hosts", "wiki")["hosts"]] == [
+        "https://wiki.example"
+    ]
+
+
+def test_a_host_that_is_not_there_cannot_be_removed(line: CommandLine) -> None:
+    gone = line.run("apps", "hosts", "wiki", "--remove", "https://a.example")
+    assert gone.code == 1
+    assert "is no host of wiki" in gone.err
+    plain = line.run("apps", "hosts", "wiki", "--add", "http://a.example")
+    assert plain.code == 1
+    assert "has to be https" in plain.err

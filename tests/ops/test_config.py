@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostiary.domain.lifetime import Lifetimes
+from ostiary.domain.redirects import is_loopback
 from ostiary.ops.config import Config, policy_of
 from ostiary.ops.config_file import KEYS, Loaded, Setting, Source, load, settings
-from ostiary.ops.config_force import checked_public_url, default_public_url, is_loopback
+from ostiary.ops.config_force import checked_public_url, default_public_url
 from ostiary.ops.config_values import Unusable, format_duration, parse_duration
 from ostiary.services.house import Policy
 

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from ostiary.domain.errors import Misconfigured
+from ostiary.domain.redirects import is_loopback
 from ostiary.gateways.addresses import parse_networks
 from ostiary.ops.config import Config
 from ostiary.ops.config_values import Unusable
@@ -142,16 +143,6 @@ def _split(text: str) -> SplitResult:
             "Give Ostiary a host name of its own"
         )
     return parts
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, whatever the network says (RFC 6761, 6.3)."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _is_host(host: str) -> bool:

@@ -78,8 +78,14 @@ def find(tx: Transaction, origin: str) -> tuple[ProtectedHost, str] | None:
 
 
 def replace(tx: Transaction, application_key: int, hosts: Sequence[ProtectedHost]) -> None:
-    """Let an application's hosts be these."""
+    """Let an application's hosts be these; cookies of the others lead nowhere any more."""
     tx.execute(delete(protected_host).where(protected_host.c.application_key == application_key))
+    tx.execute(
+        delete(host_cookie).where(
+            host_cookie.c.application_key == application_key,
+            host_cookie.c.origin.not_in([host.origin for host in hosts]),
+        )
+    )
     if hosts:
         tx.execute(
             insert(protected_host),
@@ -90,7 +96,6 @@ def replace(tx: Transaction, application_key: int, hosts: Sequence[ProtectedHost
 def forget_application(tx: Transaction, application_key: int) -> None:
     """Leave nothing of a deleted application."""
     replace(tx, application_key, ())
-    tx.execute(delete(host_cookie).where(host_cookie.c.application_key == application_key))
 
 
 def add_hand_off(tx: Transaction, code_hash: bytes, made: HandOff) -> None:

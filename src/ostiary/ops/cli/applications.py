@@ -8,13 +8,16 @@ import click
 import msgspec
 
 from ostiary.api.applications import application_view
-from ostiary.domain.lifetime import Overrides
+from ostiary.domain.errors import NotFound
+from ostiary.domain.lifetime import Overrides, in_words
 from ostiary.ops.cli import output
 from ostiary.ops.cli.client_options import chosen, client_options
 from ostiary.ops.cli.program import Asked, with_options
-from ostiary.ops.cli.types import lifetime_options
-from ostiary.services import applications
+from ostiary.ops.cli.types import SECONDS, lifetime_options
+from ostiary.services import applications, protected_hosts
 from ostiary.services.applications import ApplicationChange
+from ostiary.services.protected_hosts import checked_origin
+from ostiary.storage.protected_hosts import ProtectedHost
 
 
 @click.group("apps")
@@ -89,6 +92,63 @@ def show(asked: Asked, name: str) -> None:
         output.facts({f"{k.replace('_', ' ')} lifetime": v for k, v in own.items()})
 
     asked.answer(view, tell)
+
+
+@command.command("hosts")
+@with_options
+@click.argument("name")
+@click.option("--add", "added", multiple=True, metavar="ORIGIN", help="A host more; repeatable.")
+@click.option("--remove", "removed", multiple=True, metavar="ORIGIN", help="One less; repeatable.")
+@click.option(
+    "--max-age",
+    type=SECONDS,
+    help="For those added: after how long somebody has to authenticate again.",
+)
+@click.option(
+    "--background-counts",
+    is_flag=True,
+    help="For those added: what a page asks for by itself is a use of the session.",
+)
+def hosts(
+    asked: Asked,
+    name: str,
+    *,
+    added: tuple[str, ...],
+    removed: tuple[str, ...],
+    max_age: int | None,
+    background_counts: bool,
+) -> None:
+    """List an application's hosts that a proxy guards, after adding and removing some."""
+    new = [
+        ProtectedHost(
+            origin=checked_origin(o), max_age=max_age, background_counts=background_counts
+        )
+        for o in added
+    ]
+    gone = {checked_origin(origin) for origin in removed} | {host.origin for host in new}
+    with asked.work() as work:
+        found = work.read(protected_hosts.list_hosts, name)
+        missing = {checked_origin(o) for o in removed} - {host.origin for host in found}
+        if missing:
+            raise NotFound(f"{', '.join(sorted(missing))} is no host of {name}.")
+        if new or removed:
+            kept = [host for host in found if host.origin not in gone]
+            found = work.write(protected_hosts.replace_hosts, name, [*kept, *new])
+
+    def tell() -> None:
+        output.table(
+            ("ORIGIN", "MAX AGE", "BACKGROUND COUNTS"),
+            [
+                (
+                    host.origin,
+                    in_words(host.max_age) if host.max_age else "",
+                    "yes" if host.background_counts else "no",
+                )
+                for host in found
+            ],
+        )
+
+    asked.answer({"hosts": found}, tell)
 
 
 @command.command("rotate-secret")
