@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import textwrap
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 import requests
@@ -17,6 +19,7 @@ from casdoor.application import Application
 from casdoor.organization import Organization
 from casdoor.session import Session
 from casdoor.user import User
+from casdoor.webhook import Webhook
 
 from tests.support.installation import FIREFOX, PASSWORD
 from tests.support.server import Installed, Server, install
@@ -242,6 +245,96 @@ def test_applications(sdk: CasdoorSDK) -> None:
     assert sdk.get_application(name).clientSecret == found.clientSecret
     assert sdk.delete_application(found) == "Affected"
     assert sdk.get_application(name) is None
+
+
+def test_webhooks(sdk: CasdoorSDK) -> None:
+    """Item 2 of the acceptance list."""
+    name = some("Webhook")
+    webhook = Webhook.new(ORGANIZATION, name, CREATED, ORGANIZATION)
+    assert sdk.add_webhook(webhook)["data"] == "Affected"
+    assert name in [item.name for item in sdk.get_webhooks()]
+    found: Any = sdk.get_webhook(name)
+    assert (found.name, found.createdTime) == (name, CREATED)
+    found.organization = "Updated Casdoor Website"
+    assert sdk.update_webhook(found)["data"] == "Affected"
+    changed: Any = sdk.get_webhook(name)
+    assert changed.organization == "Updated Casdoor Website"
+    assert sdk.delete_webhook(found)["data"] == "Affected"
+    assert sdk.get_webhook(name) is None
+
+
+def own_sdk(sdk: CasdoorSDK) -> CasdoorSDK:
+    """The SDK as the application itself has it, with the certificate that is published."""
+    keys = requests.get(f"{sdk.endpoint}/.well-known/jwks", timeout=10).json()["keys"]
+    certificate = "\n".join(textwrap.wrap(keys[0]["x5c"][0], 64))
+    own = sdk.get_application(APPLICATION)
+    return CasdoorSDK(
+        endpoint=sdk.endpoint,
+        client_id=own.clientId,
+        client_secret=own.clientSecret,
+        certificate=f"-----BEGIN CERTIFICATE-----\n{certificate}\n-----END CERTIFICATE-----\n",
+        org_name=ORGANIZATION,
+        application_name=APPLICATION,
+    )
+
+
+def test_oauth(sdk: CasdoorSDK) -> None:
+    """Item 8 of the acceptance list; covers W14, W17, W22: as the SDK's own test goes."""
+    back = "https://casbin.example/callback"
+    application = sdk.get_application(APPLICATION)
+    application.redirectUris = [back]
+    assert sdk.update_application(application) == "Affected"
+    grants = ["authorization_code", "refresh_token", "client_credentials", "password"]
+    requests.patch(
+        f"{sdk.endpoint}/v1/applications/{APPLICATION}",
+        auth=(sdk.client_id, sdk.client_secret),
+        json={"grant_types": grants},
+        timeout=10,
+    ).raise_for_status()
+    user = User.new(ORGANIZATION, some("User"), CREATED, "Token Bearer")
+    user.password = PASSWORD
+    sdk.add_user(user)
+    own = own_sdk(sdk)
+    with requests.Session() as browser:
+        browser.headers.update({"User-Agent": FIREFOX, "Origin": sdk.endpoint})
+        form = {
+            "type": "login",
+            "application": APPLICATION,
+            "organization": ORGANIZATION,
+            "username": user.name,
+            "password": PASSWORD,
+        }
+        assert browser.post(f"{sdk.endpoint}/api/login", json=form).json()["status"] == "ok"
+        link = own.get_auth_link(back, state="abc")
+        while not link.startswith(back):
+            link = browser.get(link, allow_redirects=False).headers["Location"]
+            link = urljoin(sdk.endpoint, link)
+        query = parse_qs(urlsplit(link).query)
+        assert query["state"] == ["abc"]
+        tokens = own.get_oauth_token(code=query["code"][0])
+        claims = own.parse_jwt_token(tokens["access_token"])
+        assert (claims["name"], claims["displayName"]) == (user.name, "Token Bearer")
+        assert own.introspect_token(tokens["access_token"])["active"] is True
+        by_token = own.with_access_token(tokens["access_token"])
+        account: Any = by_token.get_account()
+        assert account.name == user.name
+        refreshed = own.refresh_oauth_tokens(tokens["refresh_token"])
+        assert own.parse_jwt_token(refreshed["access_token"])["sub"] == claims["sub"]
+        # What the SDK calls signing out of the current session does that here.
+        own.logout_current_session(refreshed["access_token"])
+        signed_out = browser.get(f"{sdk.endpoint}/api/get-account").json()
+        assert signed_out["msg"] == "Please login first"
+    assert own.introspect_token(refreshed["access_token"]) == {"active": False}
+    by_password = own.get_oauth_token_by_password(user.name, PASSWORD)
+    assert own.parse_jwt_token(by_password["access_token"])["name"] == user.name
+    own.logout(by_password["access_token"])
+    assert own.introspect_token(by_password["access_token"]) == {"active": False}
+    own_token = own.get_oauth_token()
+    assert own.parse_jwt_token(own_token["access_token"])["name"] == APPLICATION
+    with pytest.raises(Exception, match="invalid username or password"):
+        own.get_oauth_token_by_password(user.name, "wrong")
+    assert user.name in [token.user for token in sdk.get_tokens()]
+    sdk.delete_user(user)
 
 
 def test_an_application_of_an_organization_sees_that_one_alone(
