@@ -80,6 +80,15 @@ def test_a_post_is_sent_and_answered(peer: Callable[..., Peer]) -> None:
     assert body in {b"", b"x=1"}
 
 
+def test_a_get_is_sent_without_a_body(peer: Callable[..., Peer]) -> None:
+    server = peer(_says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
+    url = f"http://127.0.0.1:{server.port}/told?a=1"
+    assert Outbound(LOOPBACK).send("GET", url, b"", {}) == Answer(200, b"ok")
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"GET /told?a=1 HTTP/1.1\r\n")
+    assert body == b""
+
+
 @pytest.mark.parametrize(
     "address",
     [
