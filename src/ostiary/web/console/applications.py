@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from litestar import Response, get, post
 from litestar.params import FromPath, FromQuery
@@ -15,14 +15,14 @@ from ostiary.domain.lifetime import decide
 from ostiary.domain.search import SessionFilter
 from ostiary.edge.errors import status_of
 from ostiary.edge.house import Visit
-from ostiary.services import applications, end, organizations
+from ostiary.services import applications, end, organizations, protected_hosts
 from ostiary.services.applications import ApplicationChange
 from ostiary.services.house import Act
 from ostiary.storage.database import Transaction
 from ostiary.web import actions, pages
 from ostiary.web.console import client_form, fields, parts
 from ostiary.web.console.fields import Fields, refused, typed
-from ostiary.web.console.parts import act_of, choices
+from ostiary.web.console.parts import act_of, application_address, choices
 from ostiary.web.flash import line
 from ostiary.web.forms import Form, TheForm, TheVisit
 
@@ -33,11 +33,6 @@ _BOXES = ("exclusive", "sign_in_disabled")
 _EMPTY = dict.fromkeys(
     (*_TEXTS, *_BOXES, *fields.LIFETIMES, *client_form.NAMES, "name", "redirect_uris"), ""
 )
-
-
-def address_of(name: str) -> str:
-    """An application's page."""
-    return f"{PATH}/{quote(name, safe='')}"
 
 
 @get("/applications", sync_to_thread=True)
@@ -53,7 +48,7 @@ def applications_page(visit: TheVisit, organization: FromQuery[str] = "") -> Res
         found=sorted(found, key=lambda a: (a.organization, a.name)),
         organization=organization,
         organizations=read(choices, act),
-        address_of=address_of,
+        address_of=application_address,
     )
 
 
@@ -75,10 +70,11 @@ def _page(
         act.caller,
         application=found,
         secret=secret,
-        address=address_of(found.name),
+        address=application_address(found.name),
         policy=fields.policy(visit.house.policy.lifetimes, *said, found.lifetimes),
         is_built_in=found.name == BUILT_IN_APPLICATION,
         issuer=visit.front.public_url,
+        hosts=visit.house.database.read(protected_hosts.list_hosts, act, found.name),
     )
 
 
@@ -176,7 +172,7 @@ def edit_application(visit: TheVisit, name: FromPath[str], form: TheForm) -> Res
     except BadInput as error:
         shown = refused({**_EMPTY, **typed(form)}, error)
         return _edit_form(visit, act, found, owner, shown, status=status_of(error))
-    return parts.done(visit, act, address_of(name), line("console.saved"))
+    return parts.done(visit, act, application_address(name), line("console.saved"))
 
 
 def _edit_form(
@@ -196,7 +192,7 @@ def _edit_form(
         status=status,
         form=shown,
         application=found,
-        address=address_of(found.name),
+        address=application_address(found.name),
         hints=fields.hints(inherited),
         client=client_form,
     )
@@ -225,7 +221,7 @@ def _confirm(visit: Visit, name: str, template: str) -> Response[Any]:
         act.caller,
         application=found,
         preview=read(end.preview_matching, act, used),
-        address=address_of(name),
+        address=application_address(name),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from litestar import Response
 from litestar.params import QueryParameter
@@ -70,6 +71,11 @@ def place(first: int, page: Page[Any]) -> dict[str, int]:
         "after": start + len(page.items),
         "before": max(1, start - PAGE),
     }
+
+
+def application_address(name: str) -> str:
+    """An application's page."""
+    return f"/console/applications/{quote(name, safe='')}"
 
 
 def changes_of(event: AuditEvent) -> list[tuple[str, str, str]]:
