@@ -76,9 +76,10 @@ def test_the_policy_lets_in_exactly_those(world: World, ann: Person) -> None:
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     (refresh,) = page.with_attributes(**{"http-equiv": "refresh"})
-    assert refresh["content"] == f"{PATIENCE};url={AWAY}?state=s"
+    assert refresh["content"] == f"0;url={AWAY}?state=s"
     (script,) = [a for tag, a in page.elements if tag == "script" and "data-to" in a]
     assert script["data-to"] == f"{AWAY}?state=s"
+    assert script["data-patience"] == str(PATIENCE)
     assert "defer" not in script
     for tag, attributes in page.elements:
         if tag == "iframe":

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import uvicorn
@@ -19,13 +20,21 @@ PATIENCE = 20
 
 @contextmanager
 def serving(
-    make: Callable[[str], SomeInstallation], host: str = "127.0.0.1"
+    make: Callable[[str], SomeInstallation],
+    host: str = "127.0.0.1",
+    *,
+    certificate: Path | None = None,
 ) -> Iterator[SomeInstallation]:
-    """Serve an installation on a free port; ``make`` gets the ``public_url`` that it has there."""
+    """Serve an installation on a free port; ``make`` gets the ``public_url`` that it has there.
+
+    With a certificate, and its key in the same file, it is served by https.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
-        installation = make(f"http://{host}:{port}")
-        config = uvicorn.Config(installation.app, log_level="warning", lifespan="on")
+        installation = make(f"{'https' if certificate else 'http'}://{host}:{port}")
+        config = uvicorn.Config(
+            installation.app, log_level="warning", lifespan="on", ssl_certfile=certificate
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

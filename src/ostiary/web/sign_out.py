@@ -34,7 +34,10 @@ from ostiary.web.returning import HOME
 from ostiary.web.who import known, signed_in
 
 PATIENCE = 3
-"""Seconds after which the page goes on, whether the frames have been loaded or not."""
+"""Seconds after which the page goes on, whether the frames have been loaded or not.
+
+Without scripts it goes on when they have, since a page's own refresh waits for them.
+"""
 
 
 @get(SIGN_OUT, sync_to_thread=True)
@@ -118,7 +121,7 @@ def _with_frames(visit: Visit, again: str, left: Left) -> Response[Any]:
         left=left.leaving,
         frames=told,
         lines=_lines(visit, seen.ended, seen.names, told),
-        patience=PATIENCE if told else 0,
+        patience=PATIENCE,
     )
     # Exactly these, or the policy would silently keep applications from hearing of it (J03).
     sources = sorted({ways.frame_source(one.address) for one in told} - {""})
