@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from ostiary.services.applications import ApplicationChange, update_application
 from ostiary.storage.tables import session
 from tests.casdoor.world import CALLBACK, HOME, SEVEN, Asker, World
 from tests.support.installation import CHROME, PASSWORD
+from tests.web.reading import Reader
 
 BOTH = ["logout", "sso-logout"]
 
@@ -148,6 +150,61 @@ def test_another_address_is_refused_before_anything_ends(world: World, address: 
     assert alive(world) == {ann.session_id}
     nobody = Asker(world.browser()).post("logout", post_logout_redirect_uri=CALLBACK)
     assert nobody["status"] == "error"
+
+
+def test_a_get_asks_and_leads_on_to_where_the_application_wants_it(world: World) -> None:
+    """Covers W20, H02: the page that asks carries the address, which was checked before."""
+    ann = world.user_agent("ann")
+    response = ann.client.get(
+        "/api/logout",
+        params={"post_logout_redirect_uri": CALLBACK, "state": "a b"},
+        headers={"Accept": "text/html", "Sec-Fetch-Mode": "navigate"},
+        follow_redirects=False,
+    )
+    assert response.status_code == 302
+    assert alive(world) == {ann.session_id}
+    reader = Reader(ann.client)
+    page = reader.open(response.headers["location"])
+    assert "wiki asks to sign you out." in page.text
+    assert "Afterwards you go back to wiki.example." in page.text
+    page = reader.send("/sign-out")
+    assert alive(world) == set()
+    (refresh,) = page.with_attributes(**{"http-equiv": "refresh"})
+    assert refresh["content"] == f"0;url={CALLBACK}?state=a%20b"
+
+
+def test_an_address_for_after_signing_out_alone_will_do(world: World) -> None:
+    own = "https://elsewhere.example/bye"
+    change = ApplicationChange(post_logout_redirect_uris=(own,))
+    world.write(update_application, world.act(), world.house.vault, "wiki", change)
+    ann = world.user_agent("ann")
+    response = ann.send("POST", "logout", post_logout_redirect_uri=own)
+    assert (response.status_code, response.headers["location"]) == (302, own)
+
+
+def test_a_browser_tells_applications_in_frames_on_its_way(world: World) -> None:
+    """Covers J02: where it goes to the address itself; a script of a page loads no frames."""
+    out = "https://wiki.example/out"
+    change = ApplicationChange(frontchannel_logout_uri=out)
+    world.write(update_application, world.act(), world.house.vault, "wiki", change)
+    for mode in ("navigate", "cors"):
+        ann = world.user_agent("ann")
+        response = ann.client.post(
+            "/api/logout",
+            params={"post_logout_redirect_uri": CALLBACK},
+            headers={"Sec-Fetch-Mode": mode},
+            follow_redirects=False,
+        )
+        to = response.headers["location"]
+        assert response.status_code == 302
+        if mode == "cors":
+            assert to == CALLBACK
+            continue
+        page = Reader(ann.client).open(to)
+        (frame,) = [a["src"] for tag, a in page.elements if tag == "iframe"]
+        assert frame.startswith(f"{out}?iss=")
+        (refresh,) = page.with_attributes(**{"http-equiv": "refresh"})
+        assert refresh["content"] == f"0;url={CALLBACK}"
 
 
 def test_an_unknown_client_is_told(world: World) -> None:

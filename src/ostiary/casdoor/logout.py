@@ -47,7 +47,7 @@ def logout(wire: NamedDependency[Wire]) -> Reply:
     own = hinted is None or _is_own(wire, act)
     wire.visit.house.database.write(end.sign_out, act)
     if target:
-        reply = _redirect(target)
+        reply = _redirect(_on_the_way(wire, act, application, target))
     elif not signed_in:
         reply = envelopes.ok()
     else:
@@ -81,9 +81,7 @@ def sso_logout(wire: NamedDependency[Wire]) -> Reply:
 
 def _ask_first(wire: Wire, application: Application | None = None, target: str = "") -> Reply:
     """Send a browser to the page that asks; it leads on to where the application wants it."""
-    headers = wire.visit.request.headers
-    navigates = headers.get("sec-fetch-mode") == "navigate"
-    if navigates or "text/html" in headers.get("accept", ""):
+    if _navigates(wire) or "text/html" in wire.visit.request.headers.get("accept", ""):
         return _redirect(_confirmation(wire, application, target))
     return envelopes.error("Signing out needs a POST request.")
 
@@ -91,13 +89,29 @@ def _ask_first(wire: Wire, application: Application | None = None, target: str =
 def _confirmation(wire: Wire, application: Application | None, target: str) -> str:
     if application is None or not target:
         return leaving.SIGN_OUT
-    asked = Leaving(
+    return leaving.ask(wire.visit, _leaving(application, target))
+
+
+def _on_the_way(wire: Wire, act: Act, application: Application | None, target: str) -> str:
+    """Where to go: by our page first, where a browser has to tell applications in frames."""
+    ended = [act.caller.session_id] if act.caller.session_id is not None else []
+    if application is None or not _navigates(wire) or not leaving.frames(wire.visit, ended):
+        return target
+    return leaving.signed_out(wire.visit, act.caller, _leaving(application, target))
+
+
+def _leaving(application: Application, target: str) -> Leaving:
+    return Leaving(
         application=application.name,
         title=application.display_name or application.name,
         to=checked_target(target),
         vouched=True,
     )
-    return leaving.ask(wire.visit, asked)
+
+
+def _navigates(wire: Wire) -> bool:
+    """Whether a browser goes to this address itself, and no script of a page."""
+    return wire.visit.request.headers.get("sec-fetch-mode") == "navigate"
 
 
 def _redirect(address: str) -> Reply:
@@ -153,7 +167,9 @@ def _return_address(wire: Wire, application: Application | None) -> str:
     wanted, state = wire.get("post_logout_redirect_uri"), wire.get("state")
     if not wanted:
         return ""
-    registered = application.redirect_uris if application is not None else ()
+    registered: tuple[str, ...] = ()
+    if application is not None:
+        registered = (*application.redirect_uris, *application.post_logout_redirect_uris)
     if not is_registered_exactly(registered, wanted):
         raise BadInput(
             "post_logout_redirect_uri",
