@@ -33,6 +33,8 @@ PAGES = (
     "/console/organizations",
     "/console/organizations/acme",
     "/console/organizations/acme/edit",
+    "/console/organizations/acme/webhooks",
+    "/console/organizations/acme/add-webhook",
     "/console/events",
 )
 

@@ -21,6 +21,7 @@ from ostiary.web.console import (
     sessions,
     user_forms,
     users,
+    webhooks,
 )
 
 
@@ -71,6 +72,7 @@ def routers() -> list[Router]:
         organizations.edit_organization,
         organizations.delete_page,
         organizations.delete_organization,
+        *webhooks.HANDLERS,
         cut_offs.cut_offs_page,
         cut_offs.cut_off_page,
         cut_offs.confirm_page,
