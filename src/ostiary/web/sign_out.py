@@ -55,7 +55,8 @@ def sign_out_page(visit: TheVisit) -> Response[Any]:
     response = pages.render(
         visit, "sign_out.html", caller, request=request, leaving=leaving, host=host
     )
-    response.headers.update(POPUP)
+    if request:
+        response.headers.update(POPUP)
     return response
 
 
