@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -239,6 +240,26 @@ def test_the_page_cannot_be_framed_and_needs_no_script(world: World) -> None:
     assert "frame-ancestors 'none'" in page.response.headers["content-security-policy"]
     assert page.form("/sign-out").buttons == ["Sign out"]
     assert (visit.form.action, visit.form.method) == ("/consent", "post")
+
+
+def test_it_is_the_same_on_postgresql(postgresql_url: str, tmp_path: Path) -> None:
+    """Covers D12, D16."""
+    world = World(postgresql_url, tmp_path)
+    person, client = world.person(), asking(world)
+    visit = Visit(world, client)
+    visit.start(scope="openid email", prompt="login consent")
+    visit.sign_in(person.name)
+    visit.send(answer="allow")
+    tokens = good(client.exchange(visit.answer["code"]))
+    assert world.claims(tokens["id_token"])["sub"] == person.user_id
+    visit.start(scope="openid offline_access")
+    visit.send(answer="allow")
+    offline = good(client.exchange(visit.answer["code"]))
+    visit.open(f"/account/applications/{client.name}/withdraw")
+    visit.send()
+    assert client.is_dead(tokens)
+    assert client.is_dead(offline)
+    world.close()
 
 
 # Taking it back
