@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Response, get, post
+from litestar.concurrency import sync_to_thread
 
 from ostiary.domain.errors import BadInput
 from ostiary.edge import leaving as ways
@@ -25,16 +26,16 @@ PATH = ways.PATH
 LONGEST_QUERY = 16_000
 
 
-@get(PATH, sync_to_thread=True)
-def end_session(visit: TheVisit) -> Response[Any]:
-    """Answer a request, or go on with one that came by a form."""
-    resumed = visit.request.query_params.get(ways.RESUME)
-    if resumed is None:
-        return _answer(visit, _read(visit, _parameters(visit)))
-    leaving = ways.unseal_request(visit, resumed)
-    if leaving is None:
-        raise BadInput(ways.RESUME, "This request was not made by this server. Start anew.")
-    return _answer(visit, leaving)
+@get(PATH)
+async def end_session(visit: TheVisit) -> Response[Any]:
+    """Answer a request, or go on with one that came by a form.
+
+    RP-Initiated Logout 3: the others are told before anybody goes back (REQUIREMENTS H09).
+    """
+    response, ended = await sync_to_thread(_answer, visit)
+    if ended:
+        await ways.until_told(visit, ended)
+    return response
 
 
 @post(PATH, sync_to_thread=True, status_code=303)
@@ -63,16 +64,28 @@ def _read(visit: Visit, parameters: Parameters) -> Leaving:
     return visit.house.database.read(service.read_request, visit.front.public_url, parameters)
 
 
-def _answer(visit: Visit, leaving: Leaving) -> Response[Any]:
+def _answer(visit: Visit) -> tuple[Response[Any], list[str]]:
+    """The answer, and the sessions whose applications have to be told before it is given."""
+    leaving = _asked(visit)
     caller = by_cookie(visit, active=False)
     # RP-Initiated Logout 2: ask where the hint is missing, or not of the session in use.
     if visit.house.database.read(service.must_ask, leaving, caller):
-        return ways.see_other(ways.ask(visit, leaving))
+        return ways.see_other(ways.ask(visit, leaving)), []
     visit.house.database.write(service.log_out, visit.act(caller), leaving)
     sessions = service.sessions_of(leaving, caller)
-    # RP-Initiated Logout 3: back at once, unless the browser has to tell others first (H09).
+    # Back at once, unless the browser has to tell others first (J02).
     at_once = leaving.to and leaving.vouched and not ways.frames(visit, sessions)
     response = ways.see_other(leaving.to if at_once else ways.signed_out(visit, caller, leaving))
     if visit.cookies.session:
         clear(visit, response)
-    return response
+    return response, sessions
+
+
+def _asked(visit: Visit) -> Leaving:
+    resumed = visit.request.query_params.get(ways.RESUME)
+    if resumed is None:
+        return _read(visit, _parameters(visit))
+    leaving = ways.unseal_request(visit, resumed)
+    if leaving is None:
+        raise BadInput(ways.RESUME, "This request was not made by this server. Start anew.")
+    return leaving

@@ -34,6 +34,9 @@ from ostiary.storage.urls import file_url, parse_url
 PASSWORD_QUEUE = 128
 """Sign-ins that may wait for their password to be compared; a few seconds' worth of them."""
 
+WATCH_NOTICES = 2.0
+"""Seconds; most applications answer in a tenth of that (DESIGN section 7)."""
+
 _ROOM_TO_START = 1_048_576
 """Bytes; an empty database with its journal takes half of that."""
 
@@ -81,6 +84,7 @@ def open_house(config: Config, *, create: bool = True) -> House:
             policy=policy,
             clock=utc_now,
             outbound=Outbound(parse_networks(config.outbound.allow_networks)),
+            watch_notices=WATCH_NOTICES,
         )
         undo.pop_all()
     return house

@@ -51,6 +51,8 @@ class House:
     turns: Turns = field(default_factory=Turns)
     keyring: Keyring = field(default_factory=Keyring)
     outbound: Outbound = field(default_factory=Outbound)
+    watch_notices: float = 0.0
+    """Seconds that who ended a session waits to learn who was told; 0: nobody sends notices."""
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
