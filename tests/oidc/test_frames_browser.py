@@ -204,7 +204,7 @@ def enter(here: World, page: Page, client: Client, name: str) -> dict[str, str]:
 def test_applications_in_frames_and_frames_of_applications(
     here: World, chromium_path: str, tmp_path: Path, parties: Parties
 ) -> None:
-    """Covers J02, J03, J05, J06: two sites watch our state, and are told on our way out."""
+    """Covers B15, J02, J03, J05, J06: two sites watch our state, and are told on our way out."""
     here.user("acme", "ann")
     with profile(chromium_path, tmp_path, hides_cookies=False) as context:
         watch_and_leave(here, context, parties)

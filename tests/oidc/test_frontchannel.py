@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -9,7 +11,8 @@ import pytest
 from ostiary.domain.browser_state import origin_of
 from ostiary.domain.errors import BadInput
 from ostiary.domain.redirects import with_parameters
-from ostiary.edge.leaving import frame_source
+from ostiary.edge.leaving import ASKED_WITHIN, LEFT_WITHIN, frame_source
+from ostiary.ops.compose import WATCH_NOTICES
 from ostiary.services import applications
 from ostiary.web.sign_out import PATIENCE
 from tests.oidc.flow import Client, Person, World
@@ -221,3 +224,16 @@ def test_a_site_is_named_as_browsers_name_it(address: str, origin: str) -> None:
 def test_parameters_are_added_and_nothing_else_changes(address: str, whole: str) -> None:
     assert with_parameters(address, sid="1 2") == whole
     assert with_parameters(address) == address
+
+
+def test_the_documentation_names_the_times_and_words_that_hold() -> None:
+    text = (Path(__file__).parents[2] / "docs/sign-out.md").read_text("utf-8")
+    assert f"or after {PATIENCE} seconds" in text
+    assert f"again for {LEFT_WITHIN // timedelta(minutes=1)} minutes" in text
+    assert f"{ASKED_WITHIN // timedelta(hours=1)} hour" == "1 hour"
+    assert "for a yes for an hour" in text
+    assert f"up to {WATCH_NOTICES:.0f} seconds" in text
+    for word in ("id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint"):
+        assert f"| `{word}` |" in text
+    for word in ("unchanged", "changed", "error"):
+        assert f"| `{word}` |" in text
