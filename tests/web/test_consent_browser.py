@@ -133,3 +133,33 @@ def test_a_pop_up_can_tell_the_window_that_opened_it(
         sign_in(popup, "bob")
         popup.get_by_role("button", name="Allow", exact=True).click()
         page.wait_for_function("document.title === 'told by /opened'")
+
+
+def test_a_frame_is_told_who_is_signed_in(
+    chromium: Browser, here: Installation, site: str, wiki: str
+) -> None:
+    """Covers G03: silently, on one site; our own pages stay out of frames all the same."""
+    neighbour = site.replace("localhost", "127.0.0.1")
+    change = applications.ApplicationChange(
+        redirect_uris=(f"{neighbour}/opened",), consent_required=False
+    )
+    here.write(applications.update_application, here.act(), here.house.vault, "wiki", change)
+    expected = (f"third party: {neighbour}", "frame", "failed: ")
+    with window(chromium, here, expected=expected) as page:
+
+        def framed(**more: str) -> str:
+            page.goto(f"{neighbour}/opener")
+            address = here.public_url + request(wiki, f"{neighbour}/opened", **more)
+            page.set_content("<iframe></iframe>")
+            page.locator("iframe").evaluate("(frame, address) => { frame.src = address; }", address)
+            page.wait_for_function("document.querySelector('iframe').src && frames.length === 1")
+            frame = page.frames[1]
+            frame.wait_for_url(lambda url: not url.startswith(("about:", here.public_url)))
+            return frame.url
+
+        assert "error=login_required" in framed(prompt="none")
+        page.goto(request(wiki, f"{neighbour}/opened"))
+        sign_in(page, "ann")
+        page.wait_for_url("**/opened?**")
+        assert "code=" in framed(prompt="none")
+        assert framed(prompt="login").startswith("chrome-error://")
