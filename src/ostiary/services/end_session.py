@@ -214,12 +214,13 @@ def outcome(tx: Transaction, session_ids: Sequence[str]) -> Outcome:
     """What has become of the notices of some sessions' endings."""
     used = client_sessions.of_sessions(tx, session_ids, open_only=False)
     told = {c.application for c in used if c.notice == NoticeState.DELIVERED.value}
-    owed = {c.application for c in used if c.backchannel_logout_uri} - told
+    pending = {c.application for c in used if c.notice == NoticeState.PENDING.value}
+    unreachable = {c.application for c in used if not (c.notice or c.backchannel_logout_uri)}
     return Outcome(
         ended=Ended(
-            told=tuple(sorted(told)),
-            pending=tuple(sorted(owed)),
-            without_address=tuple(sorted({c.application for c in used} - told - owed)),
+            told=tuple(sorted(told - pending)),
+            pending=tuple(sorted(pending)),
+            without_address=tuple(sorted(unreachable - told - pending)),
         ),
         names={c.application: c.display_name or c.application for c in used},
     )
