@@ -58,7 +58,7 @@ class Question(msgspec.Struct, gc=False):
 class Checks:
     """The questions and the view of one event loop; everything but `_read` runs on its thread."""
 
-    def __init__(self, house: House, view: LiveView | None) -> None:
+    def __init__(self, house: House, view: LiveView[Entry] | None) -> None:
         """Start with nothing asked.
 
         Args:
@@ -111,7 +111,7 @@ class Checks:
         if self._unread and not self._reading:
             self._read_next()
 
-    def _current_view(self) -> LiveView | None:
+    def _current_view(self) -> LiveView[Entry] | None:
         """The view; None, when it cannot be brought up to date."""
         if self._view is not None:
             try:
@@ -229,7 +229,7 @@ class Checks:
                 question.asker.answer(OK, entry.told, keep_alive=question.keep_alive)
 
 
-def _is_unknown(view: LiveView, digest: bytes) -> bool:
+def _is_unknown(view: LiveView[Entry], digest: bytes) -> bool:
     """Whether no session has this secret, by a glance at the index: a stranger's guess, mostly.
 
     It is asked here and not by the thread: so many guesses come at once that the way there and

@@ -9,13 +9,12 @@ from litestar import Response, get
 
 from ostiary.domain import claims
 from ostiary.domain.client import USER_SCOPES, AuthMethod, GrantType
-from ostiary.edge import authorizing
+from ostiary.edge import authorizing, introspections
 from ostiary.edge.cors import ANYBODY
 from ostiary.gateways import signing
 from ostiary.oidc import (
     check_session,
     end_session,
-    introspect,
     jwks,
     revoke,
     token,
@@ -63,7 +62,7 @@ def metadata(issuer: str) -> dict[str, Any]:
         "token_endpoint": issuer + token.PATH,
         "userinfo_endpoint": issuer + userinfo.PATH,
         "jwks_uri": issuer + jwks.PATH,
-        "introspection_endpoint": issuer + introspect.PATH,
+        "introspection_endpoint": issuer + introspections.PATH,
         "revocation_endpoint": issuer + revoke.PATH,
         "end_session_endpoint": issuer + end_session.PATH,
         "check_session_iframe": issuer + check_session.PATH,

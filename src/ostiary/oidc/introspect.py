@@ -8,12 +8,12 @@ from litestar import Response, post
 
 from ostiary.domain.access import NOBODY
 from ostiary.domain.grant import Refused
+from ostiary.edge.introspections import PATH, remember
 from ostiary.oidc.clients import authenticated
 from ostiary.oidc.reading import ThePosted, TheVisit
 from ostiary.oidc.refusals import answer, refusal
 from ostiary.services import tokens
 
-PATH = "/oauth/introspect"
 INACTIVE = {"active": False}
 """All that is ever said of a token that is not good, whatever the reason (RFC 7662, 2.2)."""
 
@@ -31,11 +31,16 @@ def introspect(visit: TheVisit, posted: ThePosted) -> Response[Any]:
     if presented is None:
         return refusal(Refused(error="invalid_request", description="token is missing."))
     found = visit.house.database.look(
-        tokens.introspect,
+        tokens.introspection,
         visit.house.vault,
         visit.act(NOBODY),
         visit.front.public_url,
         client,
         presented,
     )
-    return answer(found or INACTIVE)
+    if found is None:
+        return answer(INACTIVE)
+    if posted.get("client_assertion") is None and "jti" in found.claims:
+        # Of an access token, asked by a secret: whoever sends the very same again gets the same.
+        remember(visit.request, found)
+    return answer(found.claims)

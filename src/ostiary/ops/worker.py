@@ -23,6 +23,7 @@ from ostiary.domain.errors import Misconfigured
 from ostiary.edge.checks import Checks
 from ostiary.edge.fast_check import FastCheck, protocol_for, require_known_uvicorn
 from ostiary.edge.house import Front
+from ostiary.edge.introspections import Introspections
 from ostiary.gateways.addresses import parse_networks
 from ostiary.ops import health
 from ostiary.ops.app import create_app
@@ -207,7 +208,7 @@ def _server(
         further=[health.router(house, metrics, token=config.metrics.token)],
     )
     # Any: Litestar and uvicorn describe the same interface by types of their own.
-    logged: Any = RequestLog(app, metrics, trusted=front.trusted)
+    logged: Any = RequestLog(Introspections(app, house), metrics, trusted=front.trusted)
     return _Server(
         uvicorn.Config(
             logged,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -19,7 +21,8 @@ from ostiary.services.house import Act
 from ostiary.services.issuing import audit_grant, by_client, hold
 from ostiary.services.minting import detail_of
 from ostiary.services.users import extra_of
-from ostiary.storage import grants, tokens
+from ostiary.storage import changes, grants, tokens
+from ostiary.storage.changes import Change
 from ostiary.storage.database import Transaction
 
 _LONGEST_PRESENTED = 16_384
@@ -75,9 +78,29 @@ def userinfo(
     return {"sub": user.id, **claims.of_user(subject, found.detail.scope)}, client
 
 
+class Introspected(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token is, and how long that is so.
+
+    Until ``until``, unless there is a change of something that ``names`` (see
+    `ostiary.storage.live_view`).
+    """
+
+    claims: dict[str, Any]
+    until: datetime
+    names: tuple[Hashable, ...]
+
+
 def introspect(
     tx: Transaction, vault: Vault, act: Act, issuer: str, application: Application, token: str
 ) -> dict[str, Any] | None:
+    """The claims of `introspection`."""
+    found = introspection(tx, vault, act, issuer, application, token)
+    return None if found is None else found.claims
+
+
+def introspection(
+    tx: Transaction, vault: Vault, act: Act, issuer: str, application: Application, token: str
+) -> Introspected | None:
     """What a token is (RFC 7662, 2.2); None: nothing that this application may know of.
 
     An application may ask about its own tokens, and about access tokens of its organization's
@@ -100,7 +123,35 @@ def introspect(
     if not is_own and not (is_access and owner.organization == application.organization):
         return None
     detail = detail_of(vault, found.token.hash, found.token.sealed_detail)
-    return _described(issuer, found, owner, detail)
+    return Introspected(
+        claims=_described(issuer, found, owner, detail),
+        until=_until(found),
+        names=_names(found, application),
+    )
+
+
+def _until(held: Held) -> datetime:
+    """When it is over by the clock alone."""
+    until = min(held.token.expires_at, held.grant.expires_at)
+    if held.session is not None and not held.grant.offline:
+        until = min(until, held.session.idle_expires_at)
+    return until
+
+
+def _names(held: Held, asker: Application) -> tuple[Hashable, ...]:
+    """Everything whose change may make an answer about an access token another one."""
+    grant, session = held.grant, held.session
+    about: list[Hashable] = [
+        ("grant", grant.id),
+        ("organization", grant.organization_key),
+        ("application", grant.application_key),
+        ("application", asker.key),
+    ]
+    if grant.user_key is not None:
+        about.append(("user", grant.user_key))
+    if session is not None:
+        about += [session.id, ("application", session.application_key)]
+    return tuple(dict.fromkeys(about))
 
 
 def _described(issuer: str, found: Held, owner: Application, detail: Detail) -> dict[str, Any]:
@@ -149,6 +200,7 @@ def revoke(tx: Transaction, act: Act, application: Application, token: str) -> b
         grants.end_one(tx, found.grant.id, reason=EndReason.REVOKED, now=act.now)
     else:
         tokens.use(tx, found.token.hash, act.now)
+        changes.append(tx, Change.GRANT, act.now, [{"session_id": found.grant.id}])
     what: dict[str, object] = {"what": found.token.kind.value}
     audit_grant(tx, by_client(act, application), Event.GRANT_REVOKED, found, what)
     return True

@@ -20,12 +20,16 @@ FLOOR = "change_log_floor"
 
 
 class Change(enum.StrEnum):
-    """What a row of the change log is about."""
+    """What a row of the change log is about.
+
+    ``grant``: something was taken back of what it issued; its id stands in ``session_id``.
+    """
 
     SESSION = "session"
     USER = "user"
     ORGANIZATION = "organization"
     APPLICATION = "application"
+    GRANT = "grant"
 
 
 def append(

@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, delete, func, insert, select, update
 
 from ostiary.domain.grant import Grant
 from ostiary.domain.session import SPARES_OFFLINE_GRANTS, EndReason
+from ostiary.storage import changes
+from ostiary.storage.changes import Change
 from ostiary.storage.database import Transaction
 from ostiary.storage.pieces import pieces
 from ostiary.storage.tables import Instant, grant, token
@@ -47,6 +49,7 @@ def end_one(tx: Transaction, grant_id: str, *, reason: EndReason, now: datetime)
         As `end_of_sessions`.
     """
     mine = (grant.c.id == grant_id) & grant.c.ended_at.is_(None)
+    changes.append(tx, Change.GRANT, now, [{"session_id": grant_id}])
     return _end(tx, mine, reason=reason, now=now)
 
 
@@ -63,6 +66,7 @@ def end_of_application(
         & (grant.c.application_key == application_key)
         & grant.c.ended_at.is_(None)
     )
+    changes.append(tx, Change.USER, now, [{"user_key": user_key}])
     return _end(tx, mine, reason=reason, now=now)
 
 
@@ -119,6 +123,7 @@ def end_of_user(
     mine = (grant.c.user_key == user_key) & grant.c.ended_at.is_(None)
     if but is not None:
         mine &= grant.c.session_id.is_distinct_from(but)
+    changes.append(tx, Change.USER, now, [{"user_key": user_key}])
     return _end(tx, mine, reason=reason, now=now)
 
 

@@ -1,5 +1,7 @@
 """What a process remembers of live sessions, allowed to answer only while it is provably current.
 
+Answers about tokens are remembered in the same way (`ostiary.edge.introspections`).
+
 DESIGN section 2, transport 1. On SQLite a *gate* tells, in some 3 us, whether anybody has committed
 anything since it was last asked; if so, the tail of the change log says what to forget. The view
 belongs to one thread, that of the event loop: nothing here locks.
@@ -26,7 +28,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Hashable, Iterable
 from contextlib import closing
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -64,11 +66,34 @@ class Entry(msgspec.Struct, gc=False):
         """The session's public id."""
         return self.told[:_ID_LENGTH].decode()
 
+    @property
+    def names(self) -> tuple[Hashable, ...]:
+        """Whose changes it has to be compared with."""
+        return (
+            self.session_id,
+            ("user", self.user_key),
+            ("organization", self.organization_key),
+            ("application", self.application_key),
+        )
+
+
+class Remembered(Protocol):
+    """Whatever a view may hold: a session as a check needs it, or an answer about a token."""
+
+    proved_at: int
+
+    @property
+    def names(self) -> tuple[Hashable, ...]:
+        """Whose changes it has to be compared with."""
+
+
+E = TypeVar("E", bound=Remembered)
+
 
 class Tail(msgspec.Struct, frozen=True):
     """What changed since a position: the names, and the new position; ``whole`` False: forget all.
 
-    A name is a session's public id, or ``("user", key)`` and the like.
+    A name is a session's public id, or ``("user", key)``, ``("grant", id)`` and the like.
     """
 
     position: int
@@ -160,11 +185,13 @@ def _names(rows: Iterable[tuple[int, str, int, int, int, str]]) -> Iterable[Hash
                 yield (kind, organization)
             case "application":
                 yield (kind, application)
+            case "grant":
+                yield (kind, session)
             case _:  # written by a newer version: what it means is not known
                 yield None
 
 
-class LiveView:
+class LiveView(Generic[E]):
     """The entries of one process. See the module."""
 
     def __init__(self, gate: Gate, *, capacity: int = CAPACITY) -> None:
@@ -176,8 +203,8 @@ class LiveView:
         """
         self._gate = gate
         self._half = max(1, capacity // 2)
-        self._young: dict[bytes, Entry] = {}
-        self._old: dict[bytes, Entry] = {}
+        self._young: dict[bytes, E] = {}
+        self._old: dict[bytes, E] = {}
         self._changed: dict[Hashable, int] = {}
         self._changed_before: dict[Hashable, int] = {}
         self._grown_at = 0
@@ -208,7 +235,7 @@ class LiveView:
         if len(self._changed) >= self._half:
             self._age()
 
-    def get(self, digest: bytes) -> Entry | None:
+    def get(self, digest: bytes) -> E | None:
         """The session whose secret has this SHA-256, if it is here and nothing about it changed."""
         entry = self._young.get(digest)
         if entry is not None:
@@ -230,7 +257,7 @@ class LiveView:
         """
         return self._gate.has(digest)
 
-    def put(self, digest: bytes, entry: Entry, *, read_at: int) -> bool:
+    def put(self, digest: bytes, entry: E, *, read_at: int) -> bool:
         """Remember a row.
 
         Args:
@@ -252,23 +279,18 @@ class LiveView:
         self._start_anew(self.position)
         self._gate.close()
 
-    def _still(self, entry: Entry) -> bool:
+    def _still(self, entry: E) -> bool:
         """Whether nothing about it has changed since it was last proved; it is proved again."""
         since = entry.proved_at
         if since < self._remembered_from:
             return False
-        for name in (
-            entry.session_id,
-            ("user", entry.user_key),
-            ("organization", entry.organization_key),
-            ("application", entry.application_key),
-        ):
+        for name in entry.names:
             if self._changed.get(name, 0) > since or self._changed_before.get(name, 0) > since:
                 return False
         entry.proved_at = self.position
         return True
 
-    def _keep(self, digest: bytes, entry: Entry) -> None:
+    def _keep(self, digest: bytes, entry: E) -> None:
         if len(self._young) >= self._half:
             self._age()
         self._young[digest] = entry

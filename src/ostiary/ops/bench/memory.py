@@ -20,7 +20,7 @@ from ostiary.ops.bench.figures import Results, median, timed
 from ostiary.ops.bench.ground import Progress, ground
 from ostiary.ops.worker import front_of
 from ostiary.services.check import Live
-from ostiary.storage.live_view import LiveView, Tail
+from ostiary.storage.live_view import Entry, LiveView, Tail
 
 _CHUNK = 1_000
 _COLLECTIONS = 5
@@ -57,7 +57,7 @@ def run(parent: Path | None, progress: Progress, *, sessions: int) -> Results:
 async def _run(parent: Path | None, progress: Progress, sessions: int) -> Results:
     results = Results(benchmark="memory", settings={"sessions": sessions})
     with ground(parent) as here:
-        view = LiveView(_Unchanging(), capacity=2 * sessions + _CHUNK)
+        view: LiveView[Entry] = LiveView(_Unchanging(), capacity=2 * sessions + _CHUNK)
         checks = Checks(here.house, view)
         pattern = _pattern(here.house.clock())
         gc.collect()
