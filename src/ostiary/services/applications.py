@@ -41,7 +41,15 @@ from ostiary.services.client_rules import check_backchannel, check_client
 from ostiary.services.house import Act
 from ostiary.services.organizations import checked_lifetimes
 from ostiary.services.standing import rechecked
-from ostiary.storage import applications, audit, changes, cut_offs, organizations, outbox
+from ostiary.storage import (
+    applications,
+    audit,
+    changes,
+    cut_offs,
+    organizations,
+    outbox,
+    protected_hosts,
+)
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.changes import Change
 from ostiary.storage.database import Transaction
@@ -188,6 +196,7 @@ def update_application(
     old = _administered(tx, act, name, lock=True)
     new = _changed(tx, act, vault, old, change)
     applications.put(tx, new)
+    changes.append(tx, Change.APPLICATION, act.now, [{"application_key": new.key}])
     if new.backchannel_logout_uri not in {"", old.backchannel_logout_uri}:
         outbox.retarget(tx, new.key, new.backchannel_logout_uri)
     detail = {
@@ -234,6 +243,7 @@ def delete_application(tx: Transaction, act: Act, name: str) -> None:
     )
     changes.append(tx, Change.APPLICATION, act.now, [{"application_key": found.key}])
     applications.delete(tx, found.key, act.now)
+    protected_hosts.forget_application(tx, found.key)
     _audit(tx, act, Event.APPLICATION_DELETED, found, {"old": describe(found)})
 
 

@@ -37,14 +37,18 @@ def live_by_secrets(
         now: the instant of the request.
     """
     return {
-        row.secret_hash: Live(
-            session=row.session,
-            email=row.email,
-            groups=accounts.groups_of(vault, row.subject, row.sealed_extra),
-        )
+        row.secret_hash: live
         for row in checks.by_secrets(tx, secret_hashes)
-        if not row.disabled and reason_dead(row.session, now) is None
+        if (live := live_of(vault, row, now)) is not None
     }
+
+
+def live_of(vault: Vault, row: checks.Row, now: datetime) -> Live | None:
+    """A row that was just read, as a check tells of it; None: the session is not alive."""
+    if row.disabled or reason_dead(row.session, now) is not None:
+        return None
+    groups = accounts.groups_of(vault, row.subject, row.sealed_extra)
+    return Live(session=row.session, email=row.email, groups=groups)
 
 
 def caller_of(house: House, secret: str, now: datetime, *, active: bool = True) -> Caller:

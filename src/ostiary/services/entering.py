@@ -23,11 +23,18 @@ from ostiary.storage.database import Transaction
 
 
 @rechecked
-def enter(tx: Transaction, act: Act, application: str) -> Session:
+def enter(tx: Transaction, act: Act, application: str, *, host: str = "") -> Session:
     """Use the caller's session in an application.
 
     The user's row is locked, as at a sign-in, so that entering and signing in count each other
     (contract W8).
+
+    Args:
+        tx: the transaction.
+        act: the user, by a session.
+        application: where to.
+        host: the origin of the application's protected host that gets a cookie by this; each such
+            time is audited. Empty: none.
 
     Returns:
         The session, which stays as it is.
@@ -45,7 +52,7 @@ def enter(tx: Transaction, act: Act, application: str) -> Session:
     wanted = applications.get(tx, application)
     if wanted is None:
         raise NotFound(f"There is no application {application}.")
-    _require_open(wanted, organization)
+    require_open(wanted, organization)
     mine = sessions.live_in_application(
         tx, session.organization_key, session.user_key, wanted.key, act.now
     )
@@ -60,12 +67,17 @@ def enter(tx: Transaction, act: Act, application: str) -> Session:
         sid=new_public_id(),
         now=act.now,
     )
-    if added:
-        _audit(tx, act, session, wanted)
+    if added or host:
+        _audit(tx, act, session, wanted, host)
     return session
 
 
-def _require_open(wanted: Application, organization: Organization) -> None:
+def require_open(wanted: Application, organization: Organization) -> None:
+    """Refuse an application that users of an organization cannot enter now.
+
+    Raises:
+        NotAllowed: so it is; the text says why.
+    """
     if not is_open_to(wanted, organization.name):
         raise NotAllowed(f"The application {wanted.name} is not open to {organization.name}.")
     if wanted.sign_in_disabled:
@@ -74,7 +86,7 @@ def _require_open(wanted: Application, organization: Organization) -> None:
         raise NotAllowed(f"The organization: {organization.name} has disabled users to signin")
 
 
-def _audit(tx: Transaction, act: Act, session: Session, wanted: Application) -> None:
+def _audit(tx: Transaction, act: Act, session: Session, wanted: Application, host: str) -> None:
     audit.write(
         tx,
         act.now,
@@ -87,6 +99,7 @@ def _audit(tx: Transaction, act: Act, session: Session, wanted: Application) -> 
                 application=wanted.name,
                 session_id=session.id,
                 address=act.address,
+                detail={"host": host} if host else {},
             )
         ],
     )

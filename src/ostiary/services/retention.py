@@ -22,6 +22,7 @@ from ostiary.storage import (
     devices,
     grants,
     outbox,
+    protected_hosts,
     sessions,
     sweeping,
     throttle,
@@ -112,6 +113,7 @@ def purge(tx: Transaction, now: datetime, policy: Policy, limit: int = BATCH) ->
         ("tokens", lambda: tokens.purge(tx, now - _TOKENS_KEPT, limit)),
         ("grants", lambda: grants.purge(tx, now - _TOKENS_KEPT, limit)),
         ("assertions", lambda: assertions.purge(tx, now, limit)),
+        ("hand_offs", lambda: protected_hosts.purge(tx, now, limit)),
     )
     removed = {name: piece() for name, piece in pieces}
     sessions_gone = removed["sessions"]

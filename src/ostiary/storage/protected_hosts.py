@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import delete, insert, select
+from sqlalchemy import and_, delete, insert, select
 
 from ostiary.storage.checks import Row, to_row, with_user
 from ostiary.storage.database import Transaction
@@ -35,6 +35,7 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
     """What the cookie of a host leads to; ``is_current`` False: its application was cut off."""
 
     row: Row
+    host: ProtectedHost
     is_current: bool
 
 
@@ -142,24 +143,56 @@ def add_cookie(
 
 
 def by_cookie(tx: Transaction, secret_hash: bytes, origin: str) -> Passed | None:
-    """The session that a cookie of this very host leads to, dead or alive."""
+    """The session that a cookie of this very host leads to, dead or alive, by one statement.
+
+    None: there is no such cookie, or the host is not that application's any more.
+    """
     used = application.alias("used")
+    is_mine = and_(
+        protected_host.c.origin == host_cookie.c.origin,
+        protected_host.c.application_key == host_cookie.c.application_key,
+    )
     query = (
         with_user()
-        .add_columns(host_cookie.c.application_epoch.label("born_epoch"), used.c.epoch.label("now"))
+        .add_columns(
+            host_cookie.c.application_epoch.label("born_epoch"),
+            used.c.epoch.label("used_epoch"),
+            protected_host.c.origin,
+            protected_host.c.max_age,
+            protected_host.c.background_counts,
+        )
         .join(host_cookie, host_cookie.c.session_id == session.c.id)
+        .join(protected_host, is_mine)
         .join(used, used.c.key == host_cookie.c.application_key)
-        .where(host_cookie.c.secret_hash == secret_hash, host_cookie.c.origin == origin)
+        .where(
+            host_cookie.c.secret_hash == secret_hash,
+            host_cookie.c.origin == origin,
+            used.c.deleted_at.is_(None),
+        )
     )
     row = tx.row(query)
     if row is None:
         return None
-    return Passed(row=to_row(row), is_current=row.born_epoch == row.now)
+    host = ProtectedHost(
+        origin=row.origin, max_age=row.max_age, background_counts=row.background_counts
+    )
+    return Passed(row=to_row(row), host=host, is_current=row.born_epoch == row.used_epoch)
 
 
 def forget_cookie(tx: Transaction, secret_hash: bytes) -> None:
     """Take what a cookie leads to away; the session goes on."""
     tx.execute(delete(host_cookie).where(host_cookie.c.secret_hash == secret_hash))
+
+
+def forget_cookies_before(tx: Transaction, session_id: str, origin: str, before: datetime) -> None:
+    """Take the cookies away that a session got at a host before an instant: one browser has one."""
+    tx.execute(
+        delete(host_cookie).where(
+            host_cookie.c.session_id == session_id,
+            host_cookie.c.origin == origin,
+            host_cookie.c.created_at < before,
+        )
+    )
 
 
 def purge(tx: Transaction, now: datetime, limit: int) -> int:
