@@ -11,6 +11,7 @@ from ostiary.api import (
     cut_offs,
     events,
     me,
+    notices,
     organizations,
     problems,
     protected_hosts,
@@ -33,6 +34,7 @@ OPERATIONS = (
     *protected_hosts.OPERATIONS,
     *organizations.OPERATIONS,
     *webhooks.OPERATIONS,
+    *notices.OPERATIONS,
     *events.OPERATIONS,
 )
 

@@ -13,6 +13,7 @@ from ostiary.ops.cli import (
     demo,
     init,
     keys,
+    notices,
     organizations,
     serve,
     sessions,
@@ -31,6 +32,7 @@ MODULES = (
     organizations,
     applications,
     keys,
+    notices,
     demo,
     bench,
 )
