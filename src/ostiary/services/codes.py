@@ -69,17 +69,15 @@ def issue(tx: Transaction, act: Act, vault: Vault, application: str, asked: Aske
         challenge=asked.challenge,
         nonce=asked.nonce,
     )
-    tokens.add(
-        tx,
-        NewToken(
-            hash=digest(code),
-            grant_id=grant.id,
-            kind=TokenKind.CODE,
-            now=act.now,
-            expires_at=act.now + LIFETIME,
-            sealed_detail=seal_detail(vault, digest(code), detail),
-        ),
+    row = NewToken(
+        hash=digest(code),
+        grant_id=grant.id,
+        kind=TokenKind.CODE,
+        now=act.now,
+        expires_at=act.now + LIFETIME,
+        sealed_detail=seal_detail(vault, digest(code), detail),
     )
+    tokens.add(tx, [row])
     return code
 
 

@@ -57,8 +57,7 @@ def client_credentials(
         if draft != signed:
             return None
         grants.add(tx, draft.grant)
-        for row in minted.tokens:
-            tokens.add(tx, row)
+        tokens.add(tx, minted.tokens)
         audit_issued(tx, act, draft)
         return minted.answer
 

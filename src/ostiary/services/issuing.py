@@ -16,7 +16,7 @@ import msgspec
 from ostiary.domain.access import Caller, application_caller
 from ostiary.domain.accounts import Application
 from ostiary.domain.claims import Subject
-from ostiary.domain.client import GrantType, narrowed
+from ostiary.domain.client import GrantType, TokenFormat, narrowed
 from ostiary.domain.events import Event
 from ostiary.domain.grant import Detail, Held, Refused, TokenKind, reason_grant_dead
 from ostiary.domain.secrets import digest, is_secret
@@ -33,6 +33,7 @@ from ostiary.services.minting import (
     TokenAnswer,
     detail_of,
     mint,
+    needs_signature,
 )
 from ostiary.services.users import extra_of
 from ostiary.storage import audit, grants, sessions, tokens, users
@@ -101,8 +102,7 @@ def exchange_code(
 
     def write(tx: Transaction, draft: Draft, minted: Minted) -> None:
         tokens.use(tx, asked.hash, act.now)
-        for row in minted.tokens:
-            tokens.add(tx, row)
+        tokens.add(tx, minted.tokens)
         audit_issued(tx, act, draft)
 
     return _issue(asked, issuer, decide, write, shape=shape)
@@ -140,8 +140,7 @@ def refresh(
         if draft.detail.follows:
             # The client has the successor: nobody has to be given the answer before it again.
             tokens.forget(tx, bytes.fromhex(draft.detail.follows))
-        for row in minted.tokens:
-            tokens.add(tx, row)
+        tokens.add(tx, minted.tokens)
 
     return _issue(asked, issuer, decide, write, follows=asked.hash, shape=shape)
 
@@ -155,36 +154,52 @@ def _issue(
     follows: bytes = b"",
     shape: Shape,
 ) -> TokenAnswer | Refused:
-    """Decide, sign, and write if it is still decided so."""
-    if not is_secret(asked.value):
-        return _invalid("It was not issued here.")
+    """Decide, sign, and write if it is still decided so; what takes no signature is done at once.
+
+    A signature takes longer than a transaction may. An application with opaque tokens mostly needs
+    none, so for that one nothing is decided beforehand.
+    """
     house, now = asked.house, asked.act.now
+
+    def sign(draft: Draft) -> Minted:
+        return mint(house, issuer, draft, now, follows=follows, shape=shape)
 
     def conclude(
         tx: Transaction, signed: Draft | None, minted: Minted | None
-    ) -> TokenAnswer | Refused | None:
+    ) -> TokenAnswer | Refused | Draft:
         verdict = decide(tx, hold=True)
         if isinstance(verdict, Reused):
             return _punish(tx, asked, verdict.held)
         if not isinstance(verdict, Draft):
             return verdict
         if minted is None or verdict != signed:
-            return None
+            if needs_signature(verdict):
+                return verdict
+            minted = sign(verdict)
         write(tx, verdict, minted)
         return minted.answer
 
+    beforehand = _beforehand(asked, decide)
+    if isinstance(beforehand, Refused):
+        return beforehand
+    draft = beforehand
     for _ in range(_ATTEMPTS):
-        verdict = house.database.read(decide, hold=False)
-        if isinstance(verdict, Refused):
-            return verdict
-        draft = verdict if isinstance(verdict, Draft) else None
-        minted = (
-            None if draft is None else mint(house, issuer, draft, now, follows=follows, shape=shape)
-        )
+        minted = None if draft is None else sign(draft)
         concluded = house.database.write(conclude, draft, minted)
-        if concluded is not None:
+        if not isinstance(concluded, Draft):
             return concluded
+        draft = concluded
     return Refused(error="temporarily_unavailable", description="Try again.", retry_after=1)
+
+
+def _beforehand(asked: _Presented, decide: Decide) -> Draft | Refused | None:
+    """What will most probably be issued; None: whoever holds the rows decides first."""
+    if not is_secret(asked.value):
+        return _invalid("It was not issued here.")
+    if asked.application.access_token_format == TokenFormat.OPAQUE.value:
+        return None
+    verdict = asked.house.database.read(decide, hold=False)
+    return verdict if isinstance(verdict, Draft | Refused) else None
 
 
 def hold(tx: Transaction, held: Held) -> Held | None:

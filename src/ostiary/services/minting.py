@@ -92,6 +92,12 @@ class Shape:
 STANDARD = Shape()
 
 
+def needs_signature(draft: Draft) -> bool:
+    """Whether minting takes the time of a signature, and reads which key signs."""
+    is_opaque = draft.application.access_token_format == TokenFormat.OPAQUE.value
+    return not is_opaque or (draft.subject is not None and OPENID in draft.scope)
+
+
 def mint(
     house: House,
     issuer: str,

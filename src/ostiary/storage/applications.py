@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, or_, select, update
+from sqlalchemy import Row, Select, bindparam, func, insert, or_, select, update
 
 from ostiary.domain.accounts import Application
 from ostiary.domain.client import AuthMethod
@@ -20,6 +20,7 @@ _undeleted = (
     .join(organization, organization.c.key == application.c.organization_key)
     .where(application.c.deleted_at.is_(None), organization.c.deleted_at.is_(None))
 )
+_by_client_id = _undeleted.where(application.c.client_id == bindparam("wanted"))
 
 
 _LISTS = ("redirect_uris", "post_logout_redirect_uris", "grant_types", "scopes")
@@ -104,7 +105,7 @@ def get(tx: Transaction, name: str, *, lock: bool = False) -> Application | None
 
 def by_client_id(tx: Transaction, client_id: str) -> Application | None:
     """The application of this client id."""
-    row = tx.row(_undeleted.where(application.c.client_id == client_id))
+    row = tx.execute(_by_client_id, {"wanted": client_id}).first()
     return None if row is None else to_application(row)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ostiary.storage.database import Transaction
@@ -21,6 +21,9 @@ class Failures(msgspec.Struct, frozen=True, kw_only=True):
     delayed_until: datetime
 
 
+_by_keys = select(throttle).where(throttle.c.key.in_(bindparam("keys", expanding=True)))
+
+
 def get(tx: Transaction, keys: Sequence[bytes]) -> dict[bytes, Failures]:
     """What is known about some keys."""
     return {
@@ -29,7 +32,7 @@ def get(tx: Transaction, keys: Sequence[bytes]) -> dict[bytes, Failures]:
             last_failure_at=row.last_failure_at,
             delayed_until=row.delayed_until,
         )
-        for row in tx.rows(select(throttle).where(throttle.c.key.in_(sorted(keys))))
+        for row in tx.execute(_by_keys, {"keys": sorted(keys)})
     }
 
 

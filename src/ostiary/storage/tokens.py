@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import Row, and_, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 from sqlalchemy.sql.selectable import LABEL_STYLE_TABLENAME_PLUS_COL
 
 from ostiary.domain.grant import Grant, Held, Token, TokenKind
@@ -63,6 +63,20 @@ _held = (
         .outerjoin(_through, _through.c.key == session.c.application_key)
     )
     .set_label_style(LABEL_STYLE_TABLENAME_PLUS_COL)
+    .where(token.c.hash == bindparam("wanted"))
+)
+
+# Made once: these are asked for more often than all others.
+_add = insert(token)
+_use = (
+    update(token)
+    .where(token.c.hash == bindparam("wanted"), token.c.used_at.is_(None))
+    .values(used_at=bindparam("now"), sealed_detail=bindparam("sealed"))
+)
+_forget = (
+    update(token)
+    .where(token.c.hash == bindparam("wanted"), token.c.used_at.is_not(None))
+    .values(sealed_detail=b"")
 )
 
 
@@ -83,24 +97,26 @@ def _part(row: Row[Any], table: str, **further: object) -> Row[Any]:
     return cast("Row[Any]", _Part(row, table, **further))
 
 
-def add(tx: Transaction, new: NewToken) -> None:
-    """Write a token."""
-    tx.execute(
-        insert(token).values(
-            hash=new.hash,
-            grant_id=new.grant_id,
-            kind=new.kind.value,
-            locally_checked=new.locally_checked,
-            created_at=new.now,
-            expires_at=new.expires_at,
-            sealed_detail=new.sealed_detail,
-        )
-    )
+def add(tx: Transaction, new: Sequence[NewToken]) -> None:
+    """Write some tokens."""
+    rows = [
+        {
+            "hash": one.hash,
+            "grant_id": one.grant_id,
+            "kind": one.kind.value,
+            "locally_checked": one.locally_checked,
+            "created_at": one.now,
+            "expires_at": one.expires_at,
+            "sealed_detail": one.sealed_detail,
+        }
+        for one in new
+    ]
+    tx.execute(_add, rows)
 
 
 def find(tx: Transaction, token_hash: bytes) -> Held | None:
     """A token with all that decides about it, good or not."""
-    row = tx.row(_held.where(token.c.hash == token_hash))
+    row = tx.execute(_held, {"wanted": token_hash}).first()
     if row is None or not same(row.token_hash, token_hash):
         return None
     born = Epochs(row.grant_organization_epoch, row.grant_user_epoch, row.grant_application_epoch)
@@ -158,11 +174,7 @@ def use(tx: Transaction, token_hash: bytes, now: datetime, sealed: bytes = b"") 
     The condition is part of the statement: of two that use it at once exactly one learns that it
     did (REQUIREMENTS L02).
     """
-    used = tx.execute(
-        update(token)
-        .where(and_(token.c.hash == token_hash, token.c.used_at.is_(None)))
-        .values(used_at=now, sealed_detail=sealed)
-    )
+    used = tx.execute(_use, {"wanted": token_hash, "now": now, "sealed": sealed})
     return used.rowcount > 0
 
 
@@ -190,11 +202,7 @@ def access_hashes(
 
 def forget(tx: Transaction, token_hash: bytes) -> None:
     """Forget what was left with a token that has been used."""
-    tx.execute(
-        update(token)
-        .where(token.c.hash == token_hash, token.c.used_at.is_not(None))
-        .values(sealed_detail=b"")
-    )
+    tx.execute(_forget, {"wanted": token_hash})
 
 
 def purge(tx: Transaction, before: datetime, limit: int) -> int:
