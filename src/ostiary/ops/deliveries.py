@@ -8,13 +8,16 @@ whatever the others do.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Final
 
 import structlog
+from litestar import Litestar
 
 from ostiary.domain.errors import OstiaryError
 from ostiary.domain.notice import Notice
@@ -36,7 +39,7 @@ SLOW: Final = 1.0
 """Seconds after which a target that has not answered counts as slow."""
 
 _RENEW_EVERY: Final = deliveries.LEASE.total_seconds() / 3
-_FINISH: Final = 2.0
+_FINISH: Final = 1.0
 """Seconds that what is being sent has to finish when the process stops. What has not is due again
 after its lease, for another process or the next start."""
 
@@ -172,3 +175,21 @@ class Deliveries:
         if ids:
             house = self._courier.house
             house.database.write(deliveries.renew, ids, self._courier.holder, house.clock())
+
+
+def beside(deliveries: Deliveries) -> Callable[[Litestar], AbstractAsyncContextManager[None]]:
+    """The deliveries as something that runs as long as the application does."""
+
+    @asynccontextmanager
+    async def running(_: Litestar) -> AsyncIterator[None]:
+        thread = threading.Thread(
+            target=deliveries.run_until_stopped, name="deliveries", daemon=True
+        )
+        thread.start()
+        try:
+            yield
+        finally:
+            deliveries.stop()
+            await asyncio.to_thread(thread.join)
+
+    return running

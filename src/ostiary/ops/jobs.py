@@ -27,7 +27,7 @@ from litestar import Litestar
 from ostiary.domain.errors import OstiaryError
 from ostiary.gateways.entropy import new_public_id
 from ostiary.ops.metrics import Metrics
-from ostiary.services import retention
+from ostiary.services import deliver, retention
 from ostiary.services.house import House
 from ostiary.storage import cut_offs
 from ostiary.storage import jobs as leases
@@ -89,6 +89,12 @@ def leased_jobs(house: House, *, sweep_every: int) -> tuple[Job, ...]:
             every=timedelta(seconds=sweep_every),
             batch=retention.sweep,
             full=retention.BATCH,
+        ),
+        Job(
+            name="give_up",
+            every=timedelta(minutes=1),
+            batch=partial(deliver.give_up_overdue, give_up_after=house.policy.give_up_after),
+            full=deliver.BATCH,
         ),
         Job(
             name="purge",

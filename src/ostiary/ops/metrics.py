@@ -20,13 +20,20 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from ostiary.domain.events import Event
+from ostiary.domain.notice import NoticeKind
 from ostiary.domain.session import EndReason
 from ostiary.storage.database import Transaction
 
 FRONTS: Final = ("api", "casdoor", "operations", "web")
 STATUS_CLASSES: Final = ("1xx", "2xx", "3xx", "4xx", "5xx")
-JOBS: Final = ("flush_last_seen", "purge", "settle", "sweep")
+JOBS: Final = ("flush_last_seen", "give_up", "purge", "settle", "sweep")
 OUTCOMES: Final = ("done", "failed")
+
+_NOTICE_EVENTS: Final = {
+    Event.NOTICE_DELIVERED.value: "delivered",
+    Event.NOTICE_FAILED.value: "failed",
+    Event.NOTICE_GIVEN_UP.value: "given_up",
+}
 
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Upper ends in seconds; a sign-in takes its time on purpose."""
@@ -78,6 +85,12 @@ def _counters() -> Iterator[_Counters]:
             "Sessions that this server ended.",
             ("reason",),
             [(reason.value,) for reason in EndReason],
+        ),
+        (
+            "ostiary_notices",
+            "Attempts to tell applications and others, and notices that were given up.",
+            ("kind", "outcome"),
+            [(kind.value, outcome) for kind in NoticeKind for outcome in _NOTICE_EVENTS.values()],
         ),
         (
             "ostiary_job_runs",
@@ -149,10 +162,12 @@ class Metrics:
 
     def committed(self, tx: Transaction) -> None:
         """Count the events of a transaction that was just committed."""
-        for (event, reason), count in tx.events.items():
+        for (event, sort), count in tx.events.items():
             self.add("ostiary_events", event, count=count)
             if event == Event.SESSION_ENDED.value:
-                self.add("ostiary_sessions_ended", reason, count=count)
+                self.add("ostiary_sessions_ended", sort, count=count)
+            elif event in _NOTICE_EVENTS:
+                self.add("ostiary_notices", sort, _NOTICE_EVENTS[event], count=count)
 
     def password_queue(self, waiting: int) -> None:
         """Say how many sign-ins wait for their password to be compared."""

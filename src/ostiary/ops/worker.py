@@ -25,15 +25,19 @@ from ostiary.edge.fast_check import FastCheck, protocol_for, require_known_uvico
 from ostiary.edge.house import Front
 from ostiary.edge.introspections import Introspections
 from ostiary.gateways.addresses import parse_networks
-from ostiary.ops import health
+from ostiary.gateways.entropy import new_public_id
+from ostiary.ops import deliveries, health, jobs
 from ostiary.ops.app import create_app
 from ostiary.ops.compose import PASSWORD_QUEUE, close_house, open_house
 from ostiary.ops.config import Config
-from ostiary.ops.jobs import Jobs, beside
+from ostiary.ops.deliveries import Deliveries
+from ostiary.ops.jobs import Jobs
 from ostiary.ops.listening import BACKLOG
 from ostiary.ops.metrics import Metrics
 from ostiary.ops.request_log import RequestLog
+from ostiary.services.courier import Courier
 from ostiary.services.house import House
+from ostiary.storage.database import Transaction
 from ostiary.storage.live_view import LiveView, SqliteGate
 
 READY: Final = b"r"
@@ -85,7 +89,6 @@ def work(
     _allow_many_files()
     house = open_house(config, create=False)
     try:
-        house.database.after_commit = metrics.committed
         protocol = _fast_protocol(secure=front_of(config).secure)
         server = _server(config, house, metrics, protocol, ready=lambda: supervisor.sendall(READY))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -200,11 +203,17 @@ def _server(
     ready: Callable[[], None],
 ) -> _Server:
     front = front_of(config)
-    jobs = Jobs(house, metrics, sweep_every=config.jobs.sweep_every)
+    sending = Deliveries(
+        Courier(house=house, issuer=front.public_url, holder=new_public_id()),
+    )
+    house.database.after_commit = _watching_commits(metrics, sending)
     app = create_app(
         house,
         front,
-        lifespan=[beside(jobs)],
+        lifespan=[
+            jobs.beside(Jobs(house, metrics, sweep_every=config.jobs.sweep_every)),
+            deliveries.beside(sending),
+        ],
         further=[health.router(house, metrics, token=config.metrics.token)],
     )
     # Any: Litestar and uvicorn describe the same interface by types of their own.
@@ -226,6 +235,17 @@ def _server(
         ),
         ready,
     )
+
+
+def _watching_commits(metrics: Metrics, sending: Deliveries) -> Callable[[Transaction], None]:
+    """Count what was committed, and send at once what it owes."""
+
+    def committed(tx: Transaction) -> None:
+        metrics.committed(tx)
+        if tx.owes:
+            sending.wake()
+
+    return committed
 
 
 async def _serve(

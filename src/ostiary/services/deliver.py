@@ -16,7 +16,7 @@ from ostiary.domain.access import SYSTEM
 from ostiary.domain.events import Event
 from ostiary.domain.notice import Notice, NoticeKind, break_after, delay_after
 from ostiary.gateways.entropy import chance
-from ostiary.gateways.outbound import Undelivered
+from ostiary.gateways.outbound import Undelivered, host_of
 from ostiary.services.courier import Courier, Sender
 from ostiary.services.logout_tokens import logout_request
 from ostiary.services.sso_notifications import sso_logout_request
@@ -142,7 +142,10 @@ def give_up_overdue(
 
 
 def _audit(tx: Transaction, now: datetime, event: Event, item: Notice, **further: Any) -> None:  # noqa: ANN401 - as JSON has it
-    detail = {"notice": item.id, "kind": item.kind, "target": item.target, **further}
+    # Of other addresses the host alone: those of webhooks often hold a secret, and users see this.
+    own = item.kind == NoticeKind.BACKCHANNEL_LOGOUT.value
+    target = item.target if own else host_of(item.target)
+    detail = {"notice": item.id, "kind": item.kind, "target": target, **further}
     audit.write(
         tx,
         now,

@@ -33,7 +33,7 @@ def write(tx: Transaction, now: datetime, events: Iterable[NewEvent]) -> None:
     """Write events in the transaction that makes them true."""
     rows = []
     for e in events:
-        tx.events[e.event.value, str(e.detail.get("reason", ""))] += 1
+        tx.events[e.event.value, str(e.detail.get("reason") or e.detail.get("kind", ""))] += 1
         rows.append(
             {
                 **msgspec.structs.asdict(e),

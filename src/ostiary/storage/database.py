@@ -56,8 +56,8 @@ class Transaction:
     ``record_deltas`` collects what the transaction changes in the records' counters; they are
     written once, sorted, just before the commit, so that two transactions never wait for each
     other's records in a circle. ``record_births`` holds the wire's creation time for those that
-    may be new. ``events`` counts what the audit was told, by event and reason, for who watches
-    commits.
+    may be new. ``events`` counts what the audit was told, by event and its reason or kind, and
+    ``owes`` says whether somebody outside is owed a notice: for who watches commits.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -66,6 +66,7 @@ class Transaction:
         self.record_deltas: Counter[RecordKey] = Counter()
         self.record_births: dict[RecordKey, str] = {}
         self.events: Counter[tuple[str, str]] = Counter()
+        self.owes = False
 
     @property
     def is_postgresql(self) -> bool:

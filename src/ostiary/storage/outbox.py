@@ -52,6 +52,7 @@ def owe_logouts(
     ]
     if rows:
         tx.execute(insert(notice), rows)
+        tx.owes = True
 
 
 class Owed(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +86,7 @@ def owe(tx: Transaction, items: Sequence[Owed], now: datetime) -> None:
     ]
     if rows:
         tx.execute(insert(notice), rows)
+        tx.owes = True
 
 
 selected: Select[Any] = select(
@@ -213,6 +215,7 @@ def owe_again(tx: Transaction, item: Notice, *, target: str, now: datetime) -> N
             claimed_by=None,
         )
     )
+    tx.owes = True
     if item.kind == NoticeKind.BACKCHANNEL_LOGOUT.value:
         tx.execute(
             update(client_session).where(client_session.c.sid == item.sid).values(settled_at=None)
