@@ -13,11 +13,13 @@ import hashlib
 import html
 import re
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 from litestar import MediaType, Response
 
+from ostiary.domain.accounts import BUILT_IN_APPLICATION
+from ostiary.edge.forwarding import HAND_OFF
 from ostiary.edge.house import Visit
 from ostiary.services.authorization_request import Answer
 from ostiary.services.authorize import Progress
@@ -97,7 +99,14 @@ def leads_away(path: str) -> bool:
     A form must not be answered by a redirect to such a path: browsers hold every redirect that
     follows a form to its page's ``form-action``, the application's further ones too.
     """
-    return path.startswith(("/oauth/", "/login/oauth/"))
+    return path.startswith(("/oauth/", "/login/oauth/", HAND_OFF))
+
+
+def sign_in_door(organization: str, application: str) -> str:
+    """The sign-in page of an application; that of the built-in one is everybody's."""
+    if application == BUILT_IN_APPLICATION:
+        return "/sign-in"
+    return f"/sign-in/{quote(organization)}/{quote(application)}"
 
 
 def send(answer: Answer) -> Response[Any]:

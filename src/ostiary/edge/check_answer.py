@@ -1,6 +1,6 @@
 """What ``GET /check`` answers, as headers and as bytes: one source for both ways to it.
 
-200 names the user in ``X-Ostiary-…`` headers, 401 names nobody. Neither has a body: proxies that
+200 names the user in ``X-Ostiary-…`` headers, all others name nobody. None has a body: proxies that
 ask on somebody's behalf look at the status and copy headers.
 """
 
@@ -29,11 +29,13 @@ _ALLOW: Header = (b"allow", b"GET, HEAD")
 
 _SESSION = b"x-ostiary-session"
 
-OK, UNAUTHORIZED, NOT_ALLOWED, UNAVAILABLE = 200, 401, 405, 503
+OK, FOUND, UNAUTHORIZED, FORBIDDEN, NOT_ALLOWED, UNAVAILABLE = 200, 302, 401, 403, 405, 503
 
 COMMON: dict[int, tuple[Header, ...]] = {
     OK: _COMMON,
+    FOUND: _COMMON,
     UNAUTHORIZED: (*_COMMON, _CHALLENGE),
+    FORBIDDEN: _COMMON,
     NOT_ALLOWED: (*_COMMON, _ALLOW),
     UNAVAILABLE: (*_COMMON, _RETRY),
 }

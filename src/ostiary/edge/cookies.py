@@ -1,6 +1,8 @@
 """Our cookies: the session's secret, the device's, the form's, a message's (RFC 6265bis).
 
 One more is no secret: the browser's state, which scripts of ours read in frames of applications.
+Hosts that a proxy guards have two of their own, under names that their applications will not use:
+the secret that leads to the session, and the nonce that one-time codes are bound to.
 
 All are ``__Host-`` cookies: ``Secure``, ``Path=/``, no ``Domain``. Over plain http, which is served
 on loopback only, browsers drop that prefix silently, so the same names are used without it.
@@ -17,6 +19,8 @@ DEVICE = "device"
 FORM = "form"
 FLASH = "flash"
 STATE = "browser-state"
+HOST = "ostiary"
+NONCE = "ostiary-nonce"
 
 LONGEST = 34_560_000
 """400 days in seconds, beyond which browsers clamp (RFC 6265bis, 4.1.2.2)."""
@@ -66,7 +70,7 @@ def make(name: str, value: str, *, secure: bool, max_age: int | None) -> Cookie:
     """A cookie of ours.
 
     Args:
-        name: `SESSION`, `DEVICE`, `FORM` or `FLASH`.
+        name: `SESSION`, `DEVICE`, `FORM`, `FLASH`, `HOST` or `NONCE`.
         value: its secret.
         secure: whether browsers reach us by https.
         max_age: seconds; None: until the browser is closed; 0: delete it. The browser's clock

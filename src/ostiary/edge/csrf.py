@@ -22,37 +22,38 @@ def changes_state(visit: Visit) -> bool:
     return visit.request.method not in _SAFE
 
 
-def require_own_origin(visit: Visit, *, proof_needed: bool) -> None:
+def require_own_origin(visit: Visit, *, proof_needed: bool, origin: str = "") -> None:
     """Refuse a state-changing request that another site caused.
 
     Args:
         visit: the request.
         proof_needed: whether the absence of all three headers is refused too, as it is whenever a
             session's cookie came along; programs without cookies send none of them.
+        origin: that of the pages; empty: ours.
 
     Raises:
         CrossSite: so it is.
     """
     if not changes_state(visit):
         return
-    own = _says_own_origin(visit)
+    own = _says_own_origin(visit, origin or visit.front.origin)
     if own is False or (own is None and proof_needed):
         raise CrossSite(detail=_evidence(visit))
 
 
-def _says_own_origin(visit: Visit) -> bool | None:
+def _says_own_origin(visit: Visit, own: str) -> bool | None:
     headers = visit.request.headers
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in {"same-origin", "none"}
     origin = headers.get("origin")
     if origin is not None:
-        return origin.lower() == visit.front.origin
+        return origin.lower() == own
     referer = headers.get("referer")
     if referer is None:
         return None
     parts = urlsplit(referer)
-    return f"{parts.scheme}://{parts.netloc}".lower() == visit.front.origin
+    return f"{parts.scheme}://{parts.netloc}".lower() == own
 
 
 def _evidence(visit: Visit) -> str:

@@ -132,7 +132,8 @@ class FastCheck(HttpToolsProtocol):
         """Take a check, or hand the request on."""
         self._in_head = False
         url = self.url
-        if (url == PATH or url.startswith(b"/check?")) and self._take():
+        plain = url == PATH or (url.startswith(b"/check?") and b"redirect" not in url)
+        if plain and self._take():
             if self._leaving:
                 super().shutdown()
             return

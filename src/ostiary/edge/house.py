@@ -14,7 +14,7 @@ from ostiary.domain.access import Caller, Kind
 from ostiary.domain.session import Device
 from ostiary.edge.cookies import Cookies
 from ostiary.gateways import visitors
-from ostiary.gateways.addresses import Network, client_address
+from ostiary.gateways.addresses import Network, client_address, is_trusted_peer
 from ostiary.services.house import Act, House
 
 AnyRequest = Request[Any, Any, Any]
@@ -27,7 +27,7 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     """How the installation looks from outside: from the configuration, never from a request.
 
     ``public_url`` is without a trailing slash. ``trusted`` are the proxies whose
-    ``X-Forwarded-For`` is believed.
+    ``X-Forwarded-…`` headers are believed.
     """
 
     public_url: str
@@ -66,6 +66,12 @@ class Visit:
         peer = self.request.client.host if self.request.client else None
         forwarded = self.request.headers.getall("x-forwarded-for", [])
         return client_address(peer, forwarded, self.front.trusted)
+
+    @cached_property
+    def from_proxy(self) -> bool:
+        """Whether a configured proxy asks, whose word about a request is believed."""
+        peer = self.request.client.host if self.request.client else None
+        return is_trusted_peer(peer, self.front.trusted)
 
     @cached_property
     def device(self) -> Device:

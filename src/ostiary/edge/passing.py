@@ -36,7 +36,7 @@ def renew_session(visit: Visit, response: Response[Any], session: Session, secre
         cookies.SESSION,
         secret,
         secure=visit.front.secure,
-        max_age=_until(visit.now, session.expires_at) if session.remembered else None,
+        max_age=seconds_until(visit.now, session.expires_at) if session.remembered else None,
     )
     response.set_cookie(made)
 
@@ -60,5 +60,6 @@ def keep_state(visit: Visit, response: Response[Any], session_id: str | None) ->
         response.set_cookie(cookies.make_state(state, secure=visit.front.secure))
 
 
-def _until(now: datetime, then: datetime) -> int:
+def seconds_until(now: datetime, then: datetime) -> int:
+    """How long a cookie lasts that goes with something that ends then."""
     return max(1, int((then - now).total_seconds()))

@@ -49,11 +49,7 @@ def client_address(
         the client.
     """
     best = None if peer is None else parse_address(peer)
-    if peer is None:
-        best_trusted = _is_trusted(_LOOPBACK, trusted)
-    else:
-        best_trusted = best is not None and _is_trusted(best, trusted)
-    if best_trusted:
+    if is_trusted_peer(peer, trusted):
         for entry in _from_the_right(forwarded_for):
             address = parse_address(entry)
             if address is None:
@@ -62,6 +58,17 @@ def client_address(
             if not _is_trusted(address, trusted):
                 break
     return "" if best is None else str(best)
+
+
+def is_trusted_peer(peer: str | None, trusted: Sequence[Network]) -> bool:
+    """Whether the peer of a connection is one of the operator's own proxies.
+
+    Args:
+        peer: as `client_address` takes it; None, a unix socket, is trusted when 127.0.0.1 is.
+        trusted: the networks of the operator's own proxies.
+    """
+    address = _LOOPBACK if peer is None else parse_address(peer)
+    return address is not None and _is_trusted(address, trusted)
 
 
 def source_of(address: str) -> str:

@@ -7,13 +7,12 @@ and comes back with the request.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Response, get, post
 
 from ostiary.domain.access import Caller
-from ostiary.domain.accounts import BUILT_IN_APPLICATION
 from ostiary.domain.errors import BadInput
 from ostiary.edge import authorizing
 from ostiary.edge.house import Visit
@@ -99,9 +98,7 @@ def _require_short(query: str) -> None:
 def _to_sign_in(visit: Visit, query: str, needed: LoginNeeded) -> Response[Any]:
     """Core 3.1.2.3: the sign-in page of the application's organization authenticates."""
     application = needed.wish.application
-    door = "/sign-in"
-    if application.name != BUILT_IN_APPLICATION:
-        door += f"/{quote(application.organization)}/{quote(application.name)}"
+    door = authorizing.sign_in_door(application.organization, application.name)
     asked = {"return_to": authorizing.resume_address(visit, query, needed.progress)}
     if needed.login_hint:
         asked["login_hint"] = needed.login_hint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote
 
-from ostiary.edge.authorizing import is_on_its_way
+from ostiary.edge.authorizing import is_on_its_way, leads_away
 from ostiary.edge.house import Visit
 
 HOME = "/account"
@@ -22,7 +22,8 @@ def safe_path(wanted: str) -> str:
     """
     if len(wanted) <= _LONGEST_ON_ITS_WAY and is_on_its_way(wanted):
         return wanted
-    if len(wanted) > _LONGEST or _PATH.fullmatch(wanted) is None:
+    longest = _LONGEST_ON_ITS_WAY if leads_away(wanted) else _LONGEST
+    if len(wanted) > longest or _PATH.fullmatch(wanted) is None:
         return HOME
     path, _, query = wanted.partition("?")
     decoded = path
