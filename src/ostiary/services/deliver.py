@@ -141,10 +141,13 @@ def give_up_overdue(
     return len(found)
 
 
+def shown(kind: str, target: str) -> str:
+    """What the audit says of an address: addresses of webhooks and the like may hold a secret."""
+    return target if kind == NoticeKind.BACKCHANNEL_LOGOUT.value else host_of(target)
+
+
 def _audit(tx: Transaction, now: datetime, event: Event, item: Notice, **further: Any) -> None:  # noqa: ANN401 - as JSON has it
-    # Of other addresses the host alone: those of webhooks often hold a secret, and users see this.
-    own = item.kind == NoticeKind.BACKCHANNEL_LOGOUT.value
-    target = item.target if own else host_of(item.target)
+    target = shown(item.kind, item.target)
     detail = {"notice": item.id, "kind": item.kind, "target": target, **further}
     audit.write(
         tx,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from ostiary.domain.access import Kind, may_administer, require_administrator
+import msgspec
+
+from ostiary.domain.access import Kind, may_administer, reach_of
 from ostiary.domain.errors import NotFound, NotSignedIn, Protected
 from ostiary.domain.events import Event
 from ostiary.domain.notice import Notice, NoticeFilter, NoticeKind, NoticeState
 from ostiary.domain.search import Page, Position
 from ostiary.gateways.keys import Vault
+from ostiary.services.deliver import shown
 from ostiary.services.house import Act
 from ostiary.services.pages import paged
 from ostiary.services.standing import rechecked
-from ostiary.storage import applications, audit, outbox, webhooks
+from ostiary.storage import applications, audit, deliveries, outbox, webhooks
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.database import Transaction
 
@@ -31,15 +34,8 @@ def list_notices(
         NotSignedIn, NotAllowed: the caller does not administer the organization.
         BadCursor: the cursor is not of this list.
     """
-    if chosen.organization is None and not act.caller.is_global:
-        chosen = NoticeFilter(
-            organization=act.caller.organization,
-            application=chosen.application,
-            state=chosen.state,
-            session_id=chosen.session_id,
-        )
-    require_administrator(act.caller, chosen.organization or "")
-    reach = chosen
+    organization = reach_of(act.caller, chosen.organization)
+    reach = msgspec.structs.replace(chosen, organization=organization)
     return paged(
         vault,
         ("notices", reach),
@@ -77,6 +73,7 @@ def resend(tx: Transaction, act: Act, number: int) -> Notice:
     if not target:
         raise Protected("There is no address any more that it could be sent to.")
     outbox.owe_again(tx, found, target=target, now=act.now)
+    deliveries.forget_failures(tx, outbox.lane_of(target))
     event = NewEvent(
         event=Event.NOTICE_RESENT,
         actor=act.caller.actor,
@@ -85,7 +82,7 @@ def resend(tx: Transaction, act: Act, number: int) -> Notice:
         application=found.application,
         session_id=found.session_id,
         address=act.address,
-        detail={"notice": found.id, "kind": found.kind, "target": target},
+        detail={"notice": found.id, "kind": found.kind, "target": shown(found.kind, target)},
     )
     audit.write(tx, act.now, [event])
     return _administered(tx, act, number)
