@@ -1,0 +1,1 @@
+"""Whether everybody is told that a session has ended."""
