@@ -13,7 +13,7 @@ from ostiary.domain.errors import Misconfigured, Unavailable
 from ostiary.edge.fast_check import FastCheck, require_known_uvicorn
 from ostiary.services import end, users
 from tests.support.checking import Serving, serving, talking
-from tests.support.installation import Installation
+from tests.support.installation import PUBLIC_URL, Installation
 
 
 @pytest.fixture
@@ -75,6 +75,22 @@ def test_a_live_session_is_named_and_nobody_is_not(
             answer = talk.answer()
             assert answer.status == 401
             assert not any(name.startswith("x-ostiary") for name in answer.headers)
+
+
+def test_a_proxy_that_asks_for_a_redirect_gets_one(
+    installation: Installation, server: Serving
+) -> None:
+    """Covers R04: the parser leaves that to the application."""
+    started = installation.start_session("built-in", "admin")
+    page = "Accept: text/html\r\nSec-Fetch-Mode: navigate\r\n"
+    with talking(server.port) as talk:
+        talk.send(_get(path="/check?redirect=yes", more=page))
+        answer = talk.answer()
+        assert (answer.status, answer.headers["location"]) == (302, f"{PUBLIC_URL}/sign-in")
+        talk.send(_get(path="/check", more=page))
+        assert talk.answer().status == 401
+        talk.send(_get(started.secret, path="/check?redirect=yes", more=page))
+        assert talk.answer().headers["x-ostiary-user"] == "admin"
 
 
 def test_names_are_written_so_that_no_header_can_be_forged(
