@@ -10,21 +10,17 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 from ostiary.domain.session import EndReason
 from ostiary.storage.tables import session
 from tests.oidc.flow import VERIFIER, Client, World, good
+from tests.support.certificates import certify
 from tests.support.installation import PASSWORD
 from tests.support.serving import serving
 from tests.web.windows import ARGUMENTS, TIMEOUT
@@ -43,36 +39,10 @@ PARTY = """<!doctype html><title>a relying party</title>
 </script>"""
 
 
-def certify(folder: Path) -> Path:
-    """A key and a certificate of this host, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    path = folder / "id.pem"
-    path.write_bytes(pem + certificate.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What all three sites show; the browser is told to believe anything."""
-    return certify(tmp_path_factory.mktemp("certificate"))
+    return certify(tmp_path_factory.mktemp("certificate"), HOST)
 
 
 @pytest.fixture(scope="module")
