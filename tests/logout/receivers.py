@@ -110,9 +110,15 @@ class Site(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.answers: defaultdict[str, Reply] = defaultdict(lambda: answer(200))
         self.heard: defaultdict[str, list[Request]] = defaultdict(list)
+        self.connections = 0
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.02,))
         self._thread.start()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Count who comes, before anything is said."""
+        self.connections += 1
+        return super().get_request()
 
     def address(self, path: str) -> str:
         """The whole address of a path."""
@@ -157,7 +163,7 @@ class RelyingParty:
         self.success = 200
 
     def learn_keys(self) -> None:
-        """Fetch the provider's keys, as receivers do now and then."""
+        """Fetch the provider's keys, as receivers do for one that they do not know."""
         found = self.client.http.get("/oauth/jwks").json()["keys"]
         self.keys = {key["kid"]: jwt.PyJWK(key) for key in found}
 
@@ -174,6 +180,8 @@ class RelyingParty:
     def verified(self, token: str) -> dict[str, Any]:
         """The claims of a logout token, if it is one."""
         header = jwt.get_unverified_header(token)
+        if header["kid"] not in self.keys:
+            self.learn_keys()
         assert header["typ"] == "logout+jwt"
         assert header["alg"] == self.client.settings.get("id_token_alg", "RS256")
         # The time is not the system's here; it is compared below.

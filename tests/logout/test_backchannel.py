@@ -219,8 +219,6 @@ def test_each_application_is_told_once(
     world = shared.world
     it = used(world, parties)
     before = {party.path: len(shared.site.heard[party.path]) for party in parties.values()}
-    for party in parties.values():
-        party.learn_keys()
     shared.send()
     assert [party.told_of(sid) for party, sid in it.sids] == [0] * len(it.sids)
     way(world, it)
@@ -261,7 +259,6 @@ def test_a_cut_off_application_is_told_though_the_session_lives(shared: Place) -
     party = RelyingParty(world, shared.site, next(_paths))
     person = world.person()
     first = sid_in(world, party.client.tokens(person))
-    party.learn_keys()
     world.write(cutting.end_everything, world.act(), Subject.APPLICATION, party.client.name)
     settled(world)
     shared.send()
@@ -285,8 +282,6 @@ def test_applications_hear_of_their_own_sids_only(shared: Place) -> None:
         "mail": sid_in(world, mail.client.tokens(ann)),
         "again": sid_in(world, wiki.client.tokens(again)),
     }
-    wiki.learn_keys()
-    mail.learn_keys()
     ann.sign_out()
     shared.send()
     assert [claims["sid"] for claims in wiki.accepted] == [sids["wiki"]]
