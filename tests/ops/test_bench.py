@@ -8,11 +8,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from ostiary.domain.errors import Misconfigured
-from ostiary.ops.bench import load
+from ostiary.ops.bench import load, node_provider, tokens
 from ostiary.ops.bench.figures import Figure, median, percentile
+from ostiary.ops.bench.token_load import obtain
+from ostiary.ops.cli import output
 from tests.support.programs import need_program
 from tests.support.server import PROGRAM
 
@@ -77,6 +80,58 @@ def test_the_purge_is_timed_with_endings_beside(tmp_path: Path) -> None:
 def test_the_memory_of_a_view_is_weighed(tmp_path: Path) -> None:
     figures = measured(tmp_path, "memory", "--sessions", "50000")
     assert 100 < figures["memory of a session in the view"]["value"] < 1_000
+
+
+def test_tokens_are_timed_without_node_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_program("wrk")
+    monkeypatch.setattr(node_provider, "bring", lambda _: "There is no Node.js here.")
+    each_load = [tokens._kinds(1)[number] for number in (0, 1, -1)]
+    monkeypatch.setattr(tokens, "_kinds", lambda _: each_load)
+    found = tokens.run(tmp_path, output.progress, seconds=1, rounds=1, workers=1)
+    assert found.notes == ["There is no Node.js here."]
+    figures = {figure.name: figure for figure in found.figures}
+    assert all(math.isfinite(figure.value) and figure.value > 0 for figure in found.figures)
+    refreshes = figures[f"{tokens.REFRESHES}, a second"]
+    assert (refreshes.bar, refreshes.bar_on_value, refreshes.reference_value) == (1000, True, None)
+    introspections = figures[f"{tokens.INTROSPECTIONS}, a second"]
+    assert (introspections.bar, introspections.holds) == (2, None)
+    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+def test_the_reference_for_tokens_is_brought_and_answers(tmp_path: Path) -> None:
+    need_program("node")
+    need_program("npm")
+    why = node_provider.bring(tmp_path / "node")
+    if why:
+        assert why == "oidc-provider was not measured beside: npm cannot install it."
+        return
+    with node_provider.run(tmp_path / "node") as provider:
+        assert provider is not None
+        [first, second] = obtain(provider, 2, "openid")
+        assert first.access_token != second.access_token
+        assert first.refresh_token
+        stranger = msgspec.structs.replace(provider, cookie="")
+        with pytest.raises(Misconfigured, match="No code was given"):
+            obtain(stranger, 1, "openid")
+        nobody = msgspec.structs.replace(provider, client_secret="wrong")
+        with pytest.raises(Misconfigured, match="No tokens were given: 401"):
+            obtain(nobody, 1, "openid")
+
+
+def test_without_node_the_reference_is_not_brought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "there is no Node.js here" in node_provider.bring(tmp_path / "node")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reference_that_does_not_start_is_none(tmp_path: Path) -> None:
+    need_program("node")
+    with node_provider.run(tmp_path) as provider:
+        assert provider is None
 
 
 def test_people_get_a_table(tmp_path: Path) -> None:

@@ -23,6 +23,16 @@ _PATIENCE = 20.0
 
 _PACKAGES = {"nginx": "nginx-light", "wrk": "wrk"}
 
+SUMMARY = """
+function done(summary, latency)
+  local e = summary.errors
+  print(string.format('\\n{"requests":%d,"microseconds":%d,"refused":%d,"broken":%d,' ..
+    '"p50":%d,"p99":%d}', summary.requests, summary.duration, e.status,
+    e.connect + e.read + e.write + e.timeout, latency:percentile(50), latency:percentile(99)))
+end
+"""
+"""What a script for ``wrk`` ends with, so that `answered` understands what it counted."""
+
 _SCRIPT = """
 local requests, at, pause, together, strangers = {}, 0, 0, 1, ""
 function init(args)
@@ -54,12 +64,6 @@ function request()
   return table.concat(some)
 end
 function delay() return pause end
-function done(summary, latency)
-  local e = summary.errors
-  print(string.format('\\n{"requests":%d,"microseconds":%d,"refused":%d,"broken":%d,' ..
-    '"p50":%d,"p99":%d}', summary.requests, summary.duration, e.status,
-    e.connect + e.read + e.write + e.timeout, latency:percentile(50), latency:percentile(99)))
-end
 """
 
 _NGINX = """
@@ -145,7 +149,7 @@ class Wrk:
         # Files of its own: another one may be reading its script just now.
         mine, cookies = Path(tempfile.mkdtemp(prefix="wrk-", dir=directory)), "-"
         script = mine / "script.lua"
-        script.write_text(_SCRIPT, encoding="ascii")
+        script.write_text(_SCRIPT + SUMMARY, encoding="ascii")
         if secrets:
             file = mine / "cookies"
             file.write_text("\n".join(secrets), encoding="ascii")
@@ -176,10 +180,7 @@ class Wrk:
             Misconfigured: it failed.
         """
         said = self._process.communicate()[0].decode(errors="replace")
-        last = said.strip().rpartition("\n")[2]
-        if self._process.returncode or not last.startswith("{"):
-            raise Misconfigured(f"wrk failed: {said.strip()}")
-        return msgspec.convert(json.loads(last), Answered)
+        return counted(said, self._process.returncode)
 
     def interrupted(self) -> Answered:
         """Stop it before its time, and hear what it counted."""
@@ -189,6 +190,18 @@ class Wrk:
     def stop(self) -> None:
         """Stop it, whatever it counted."""
         processes.stop(self._process)
+
+
+def counted(said: str, code: int) -> Answered:
+    """What ``wrk`` counted, by what it said in the end.
+
+    Raises:
+        Misconfigured: it failed.
+    """
+    last = said.strip().rpartition("\n")[2]
+    if code or not last.startswith("{"):
+        raise Misconfigured(f"wrk failed: {said.strip()}")
+    return msgspec.convert(json.loads(last), Answered)
 
 
 @contextmanager

@@ -147,6 +147,28 @@ def memory(asked: Asked, /, **how: Any) -> None:  # noqa: ANN401 - passed on
     _run(asked, partial(bench.run, **how))
 
 
+@command.command("tokens")
+@with_options
+@_workers
+@_seconds
+@click.option(
+    "--rounds",
+    type=_ONE_OR_MORE,
+    default=3,
+    show_default=True,
+    help="Of how many measurements in turn the median is taken.",
+)
+def tokens(asked: Asked, /, **how: Any) -> None:  # noqa: ANN401 - passed on
+    """Sign in, refresh and introspect.
+
+    Whole code flows, refreshes and introspections, beside oidc-provider, which is brought from npm
+    where Node.js is there. Needs wrk.
+    """
+    from ostiary.ops.bench import tokens as bench  # noqa: PLC0415 - others need no benchmarks
+
+    _run(asked, partial(bench.run, **how))
+
+
 def _run(asked: Asked, bench: Callable[..., Results]) -> None:
     parent = Path(asked.data) if asked.data else None
     found = bench(parent, output.progress)
