@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -56,8 +57,12 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True):
     epochs: Epochs
 
 
+@functools.cache
 def rows_with_names() -> Select[Any]:
-    """Every session with its names and the epochs of now; what all reads start from."""
+    """Every session with its names and the epochs of now; what all reads start from.
+
+    A statement never changes, so that one serves all.
+    """
     return select(
         session,
         organization.c.name.label("organization"),
@@ -230,9 +235,15 @@ def by_ids(tx: Transaction, public_ids: Iterable[str], *, lock: bool = False) ->
     """The sessions with these public ids, dead or alive, in the order of their ids."""
     found: list[Session] = []
     for some in pieces(sorted(set(public_ids))):
-        query = rows_with_names().where(session.c.id.in_(some)).order_by(session.c.id)
-        found += [to_session(row) for row in tx.rows(locked(tx, query) if lock else query)]
+        query = locked(tx, _by_ids()) if lock else _by_ids()
+        found += [to_session(row) for row in tx.execute(query, {"ids": some})]
     return found
+
+
+@functools.cache
+def _by_ids() -> Select[Any]:
+    wanted = session.c.id.in_(bindparam("ids", expanding=True))
+    return rows_with_names().where(wanted).order_by(session.c.id)
 
 
 def locked(tx: Transaction, query: Select[Any], *, skip: bool = False) -> Select[Any]:
