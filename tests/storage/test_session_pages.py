@@ -343,10 +343,10 @@ def test_a_preview_leaves_out_the_session_in_use(world: World) -> None:
     own, other = world.session("ann", "told"), world.session("bob", "wiki")
     read = world.store.read
     assert read(session_pages.applications, plain(), now=NOW) == [
-        ("told", "https://told.example/logout"),
-        ("wiki", ""),
+        ("told", True),
+        ("wiki", False),
     ]
-    assert read(session_pages.applications, plain(), now=NOW, but=own.id) == [("wiki", "")]
+    assert read(session_pages.applications, plain(), now=NOW, but=own.id) == [("wiki", False)]
     assert read(session_pages.users, plain(), now=NOW, but=own.id) == 1
     assert read(session_pages.ids, plain(), limit=9, now=NOW, but=own.id) == [other.id]
 

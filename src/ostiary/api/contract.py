@@ -19,16 +19,20 @@ from urllib.parse import quote
 
 import msgspec
 from litestar import Response
+from litestar.concurrency import sync_to_thread
 from litestar.di import NamedDependency
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import RawBody
+from msgspec.structs import replace
 
 from ostiary.api.reading import JSON, read_body, read_path, read_query
+from ostiary.api.views import ending_in, with_told
 from ostiary.domain.access import NOBODY, Caller, Kind
 from ostiary.domain.errors import NotAllowed, NotSignedIn, OstiaryError
 from ostiary.edge.house import Visit
 from ostiary.edge.identify import by_cookie_or_basic
+from ostiary.edge.telling import told_meanwhile
 from ostiary.services.house import Act, House
 from ostiary.storage.database import Transaction
 
@@ -162,7 +166,18 @@ def operation(
 def handler(item: Operation) -> HTTPRouteHandler:
     """The operation as the framework routes it."""
 
-    def answer(visit: NamedDependency[Visit], body: RawBody) -> Response[bytes]:
+    async def answer(visit: NamedDependency[Visit], body: RawBody) -> Response[bytes]:
+        call, result = await sync_to_thread(carry_out, visit, body)
+        ending = ending_in(result)
+        if ending is not None:
+            told = await told_meanwhile(visit.house, ending.ended, ending.pending)
+            by_now = with_told(ending, told)
+            result = by_now if result is ending else replace(result, ending=by_now)
+        content = result if isinstance(result, bytes) else msgspec.json.encode(result)
+        return call.finish(Response(content, status_code=item.status, media_type=JSON))
+
+    def carry_out(visit: Visit, body: bytes) -> tuple[Call, Any]:
+        """In a thread: what is answered, as bytes unless it says what an ending did."""
         call = Call(visit, _identify(visit, item))
         given: dict[str, Any] = dict(read_path(visit.request.path_params))
         query = read_query(visit.request.scope["query_string"], item.query)
@@ -173,20 +188,15 @@ def handler(item: Operation) -> HTTPRouteHandler:
             sent = read_body(body, content_type, item.body)
             given |= {} if item.body is None else {"body": sent}
         result = item.run(call, **given)
-        return call.finish(
-            Response(
-                b"" if item.answer is None else msgspec.json.encode(result),
-                status_code=item.status,
-                media_type=JSON,
-            )
-        )
+        if item.answer is None:
+            return call, b""
+        return call, result if ending_in(result) is not None else msgspec.json.encode(result)
 
     return HTTPRouteHandler(
         item.path.replace("}", ":str}"),
         http_method=_methods(item),
         name=f"v1.{item.name}",
         status_code=_OK,  # what is answered says its own
-        sync_to_thread=True,
         include_in_schema=False,
     )(answer)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
@@ -259,6 +259,21 @@ def ending_view(ended: Ended) -> EndingView:
         without_address=ended.without_address,
         last_token_expires_at=ended.last_token_expires_at,
         dry_run=ended.dry_run,
+    )
+
+
+def ending_in(answer: object) -> EndingView | None:
+    """What an answer says of an ending that has just been done."""
+    found = answer if isinstance(answer, EndingView) else getattr(answer, "ending", None)
+    return found if isinstance(found, EndingView) and found.count == len(found.ended) > 0 else None
+
+
+def with_told(ending: EndingView, told: Collection[str]) -> EndingView:
+    """The same ending, of which these applications have been told."""
+    return msgspec.structs.replace(
+        ending,
+        told=tuple(sorted({*ending.told, *told})),
+        pending=tuple(name for name in ending.pending if name not in told),
     )
 
 

@@ -7,7 +7,6 @@ the browser once sessions have ended, frames and the way back, goes to the signe
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -15,7 +14,6 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 from litestar import Response
-from litestar.concurrency import sync_to_thread
 
 from ostiary.domain.access import Caller
 from ostiary.domain.browser_state import origin_of
@@ -53,9 +51,6 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
     leaving: Leaving
     at: datetime
 
-
-_LOOK_EVERY = 0.05
-"""Seconds between two looks at whether everybody has been told."""
 
 _Sealed = TypeVar("_Sealed", Asked, Left)
 
@@ -106,19 +101,6 @@ def signed_out(visit: Visit, caller: Caller, leaving: Leaving) -> str:
 def frames(visit: Visit, sessions: list[str] | tuple[str, ...]) -> list[Told]:
     """The frames that tell applications of the end of some sessions."""
     return visit.house.database.read(end_session.frames, visit.front.public_url, sessions)
-
-
-async def until_told(visit: Visit, sessions: list[str]) -> None:
-    """Wait until every application has been told of the end of some sessions, but not for long.
-
-    No thread is kept by it, so that one that does not answer holds up nobody else.
-    """
-    house = visit.house
-    for _ in range(int(house.watch_notices / _LOOK_EVERY)):
-        found = await sync_to_thread(house.database.read, end_session.outcome, sessions)
-        if not found.ended.pending:
-            return
-        await asyncio.sleep(_LOOK_EVERY)
 
 
 def see_other(to: str) -> Response[Any]:

@@ -14,6 +14,7 @@ from litestar.concurrency import sync_to_thread
 
 from ostiary.domain.errors import BadInput
 from ostiary.edge import leaving as ways
+from ostiary.edge import telling
 from ostiary.edge.house import Visit
 from ostiary.edge.identify import by_cookie
 from ostiary.edge.passing import clear
@@ -34,7 +35,7 @@ async def end_session(visit: TheVisit) -> Response[Any]:
     """
     response, ended = await sync_to_thread(_answer, visit)
     if ended:
-        await ways.until_told(visit, ended)
+        await telling.until_told(visit.house, ended)
     return response
 
 

@@ -178,7 +178,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 def preview_selected(chosen: Sequence[Seen]) -> Preview:
     """What `end_selected` would do with these."""
     used = {c.application: c for seen in chosen for c in seen.clients if c.ended_at is None}
-    told = {name for name, client in used.items() if client.backchannel_logout_uri}
+    told = {name for name, client in used.items() if client.can_be_told}
     return Preview(
         sessions=len(chosen),
         users=len({seen.session.user_key for seen in chosen}),
@@ -211,8 +211,8 @@ def preview_matching(tx: Transaction, act: Act, chosen: SessionFilter) -> Previe
     return Preview(
         sessions=session_pages.count(tx, reach, but=own, up_to=None, now=act.now),
         users=session_pages.users(tx, reach, but=own, now=act.now),
-        pending=tuple(name for name, address in used if address),
-        without_address=tuple(name for name, address in used if not address),
+        pending=tuple(name for name, can_be_told in used if can_be_told),
+        without_address=tuple(name for name, can_be_told in used if not can_be_told),
     )
 
 

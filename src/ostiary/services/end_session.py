@@ -215,7 +215,7 @@ def outcome(tx: Transaction, session_ids: Sequence[str]) -> Outcome:
     used = client_sessions.of_sessions(tx, session_ids, open_only=False)
     told = {c.application for c in used if c.notice == NoticeState.DELIVERED.value}
     pending = {c.application for c in used if c.notice == NoticeState.PENDING.value}
-    unreachable = {c.application for c in used if not (c.notice or c.backchannel_logout_uri)}
+    unreachable = {c.application for c in used if not (c.notice or c.can_be_told)}
     return Outcome(
         ended=Ended(
             told=tuple(sorted(told - pending)),

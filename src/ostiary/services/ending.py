@@ -128,10 +128,8 @@ def settle(
     return Ended(
         ended=tuple(ids),
         users=len({s.user_key for s in ended}),
-        pending=tuple(sorted({c.application for c in used if c.backchannel_logout_uri})),
-        without_address=tuple(
-            sorted({c.application for c in used if not c.backchannel_logout_uri})
-        ),
+        pending=tuple(sorted({c.application for c in used if c.can_be_told})),
+        without_address=tuple(sorted({c.application for c in used if not c.can_be_told})),
         last_token_expires_at=last_token,
     )
 

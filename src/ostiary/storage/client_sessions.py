@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, insert, or_, select, update
 
+from ostiary.domain.notice import NoticeKind, NoticeState
 from ostiary.domain.session import Session
 from ostiary.storage.database import RecordKey, Transaction
 from ostiary.storage.pieces import pieces
 from ostiary.storage.tables import (
     application,
     client_session,
+    logout_listener,
     notice,
     organization,
     session,
@@ -29,7 +31,8 @@ class ClientSession(msgspec.Struct, frozen=True, kw_only=True):
     """A session in one application. ``sid`` is what that application knows it by.
 
     ``settled_at``: since when nobody has to be told of its end any more. ``notice``: what became of
-    the notice of its end (`outbox.NoticeState`'s value); empty: none was owed.
+    the notices of its end (`NoticeState`'s value), the worst of them; empty: none was owed.
+    ``listens``: whether the application is told by the Casdoor wire's notification.
     """
 
     organization_key: int
@@ -46,6 +49,12 @@ class ClientSession(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     settled_at: datetime | None = None
     notice: str = ""
+    listens: bool = False
+
+    @property
+    def can_be_told(self) -> bool:
+        """Whether there is an address at which the application hears of its end."""
+        return bool(self.backchannel_logout_uri) or self.listens
 
     @property
     def record(self) -> RecordKey:
@@ -128,11 +137,30 @@ def of_sessions(
         select(notice.c.state)
         .where(
             notice.c.session_id == client_session.c.session_id,
-            notice.c.sid == client_session.c.sid,
+            or_(
+                notice.c.sid == client_session.c.sid,
+                # The notification of the Casdoor wire knows no sid.
+                and_(
+                    notice.c.kind == NoticeKind.SSO_LOGOUT.value,
+                    notice.c.application_key == client_session.c.application_key,
+                ),
+            ),
         )
-        .order_by(notice.c.id.desc())
+        .order_by(
+            case(
+                (notice.c.state == NoticeState.PENDING.value, 0),
+                (notice.c.state == NoticeState.GIVEN_UP.value, 1),
+                else_=2,
+            ),
+            notice.c.id.desc(),
+        )
         .limit(1)
         .scalar_subquery()
+    )
+    listens = (
+        select(logout_listener.c.application_key)
+        .where(logout_listener.c.application_key == client_session.c.application_key)
+        .exists()
     )
     query = (
         select(
@@ -143,6 +171,7 @@ def of_sessions(
             application.c.display_name,
             application.c.backchannel_logout_uri,
             told.label("notice"),
+            listens.label("listens"),
         )
         .select_from(
             client_session.join(session, session.c.id == client_session.c.session_id)
@@ -169,6 +198,7 @@ def of_sessions(
             ended_at=row.ended_at,
             settled_at=row.settled_at,
             notice=row.notice or "",
+            listens=bool(row.listens),
         )
         for some in pieces(session_ids)
         for row in tx.rows(query.where(client_session.c.session_id.in_(some)))

@@ -153,6 +153,21 @@ def of_sessions(tx: Transaction, session_ids: Sequence[str]) -> list[Notice]:
     ]
 
 
+def untold(tx: Transaction, session_ids: Sequence[str]) -> set[str]:
+    """The names of the applications that have not accepted a notice of the end of some sessions."""
+    query = (
+        select(application.c.name)
+        .join(notice, notice.c.application_key == application.c.key)
+        .where(notice.c.state != NoticeState.DELIVERED.value)
+        .distinct()
+    )
+    return {
+        row.name
+        for some in pieces(session_ids)
+        for row in tx.rows(query.where(notice.c.session_id.in_(some)))
+    }
+
+
 def page(
     tx: Transaction, chosen: NoticeFilter, *, after: Position | None, limit: int
 ) -> list[Notice]:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     func,
     literal,
+    or_,
     select,
     tuple_,
     type_coerce,
@@ -30,6 +31,7 @@ from ostiary.storage.tables import (
     NUMBER,
     application,
     client_session,
+    logout_listener,
     micros,
     organization,
     session,
@@ -114,8 +116,8 @@ def users(tx: Transaction, chosen: SessionFilter, *, but: str | None = None, now
 
 def applications(
     tx: Transaction, chosen: SessionFilter, *, but: str | None = None, now: datetime
-) -> Sequence[tuple[str, str]]:
-    """The applications that the matching sessions are used in, with their logout addresses.
+) -> Sequence[tuple[str, bool]]:
+    """The applications that the matching sessions are used in, and whether each can be told.
 
     Each application looks for one such session, and finds it at once where there are many.
     """
@@ -133,7 +135,13 @@ def applications(
         )
     )
     query = (
-        select(told.c.name, told.c.backchannel_logout_uri)
+        select(
+            told.c.name,
+            or_(
+                told.c.backchannel_logout_uri != "",
+                told.c.key.in_(select(logout_listener.c.application_key)),
+            ).label("can_be_told"),
+        )
         .where(
             inside.where(used.c.application_key == told.c.key, used.c.ended_at.is_(None))
             .correlate(told)
@@ -141,7 +149,7 @@ def applications(
         )
         .order_by(told.c.name)
     )
-    return [(row.name, row.backchannel_logout_uri) for row in tx.rows(query)]
+    return [(row.name, bool(row.can_be_told)) for row in tx.rows(query)]
 
 
 def reasons(

@@ -11,6 +11,7 @@ from ostiary.web import (
     consent,
     console,
     forwarding,
+    pages,
     set_up,
     sign_in,
     sign_out,
@@ -25,7 +26,7 @@ LARGEST_FORM = 262_144
 
 def routers() -> list[Router]:
     """The routes of this front."""
-    pages = Router(
+    routes = Router(
         path="/",
         route_handlers=[
             set_up.set_up_page,
@@ -43,10 +44,11 @@ def routers() -> list[Router]:
         ],
         dependencies=form_dependencies(),
         exception_handlers=of_pages(),
+        after_request=pages.finish,
         include_in_schema=False,
         request_max_body_size=LARGEST_FORM,
     )
-    return [static_files.router(), pages]
+    return [static_files.router(), routes]
 
 
 def exception_handlers() -> ExceptionHandlersMap:

@@ -54,7 +54,7 @@ def put(
     *lines: Line,
     kind: str = "success",
 ) -> None:
-    """Let the next page of this caller say something.
+    """Let the next page of this caller say something, instead of what it would have said.
 
     Args:
         visit: the request.
@@ -71,14 +71,11 @@ def put(
         if len(sealed) <= _LONGEST or not lines:
             break
         lines = lines[:-1]
-    response.set_cookie(
-        cookies.make(
-            cookies.FLASH,
-            sealed,
-            secure=visit.front.secure,
-            max_age=int(_KEPT.total_seconds()),
-        )
+    made = cookies.make(
+        cookies.FLASH, sealed, secure=visit.front.secure, max_age=int(_KEPT.total_seconds())
     )
+    response.cookies = [cookie for cookie in response.cookies if cookie.key != made.key]
+    response.set_cookie(made)
 
 
 def take(visit: Visit, caller: Caller) -> Flash | None:

@@ -8,6 +8,7 @@ Templates escape everything, and an undefined name is an error. Besides its cont
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -134,11 +135,28 @@ def render(
     return response
 
 
-def see_other(visit: Visit, to: str) -> Response[Any]:
+class Redirect(Response[bytes]):
+    """An answer that leads to another page.
+
+    ``afterwards`` is what is still awaited before it goes, when the thread of its handler has been
+    given back (`finish`).
+    """
+
+    afterwards: Callable[[], Awaitable[None]] | None = None
+
+
+async def finish(response: Response[Any]) -> Response[Any]:
+    """Do what an answer waits for; called for every page."""
+    if isinstance(response, Redirect) and response.afterwards is not None:
+        await response.afterwards()
+    return response
+
+
+def see_other(visit: Visit, to: str) -> Redirect:
     """Send the browser to another page with a GET; htmx is told by its own header."""
     if is_fragment(visit):
-        return Response(b"", status_code=200, headers={"HX-Redirect": to})
-    return Response(b"", status_code=303, headers={"Location": to}, media_type=MediaType.HTML)
+        return Redirect(b"", status_code=200, headers={"HX-Redirect": to})
+    return Redirect(b"", status_code=303, headers={"Location": to}, media_type=MediaType.HTML)
 
 
 def go_on(visit: Visit, to: str) -> Response[Any]:

@@ -29,7 +29,8 @@ from ostiary.storage.frontchannel import Told
 from ostiary.web import flash, pages
 from ostiary.web.flash import Line
 from ostiary.web.forms import TheForm, TheVisit
-from ostiary.web.outcome import display_names, lines_of
+from ostiary.web.outcome import display_names, lines_of, tell
+from ostiary.web.pages import Redirect
 from ostiary.web.returning import HOME
 from ostiary.web.who import known, signed_in
 
@@ -71,7 +72,7 @@ def sign_out_now(visit: TheVisit, form: TheForm) -> Response[Any]:
     return response
 
 
-def _end(visit: Visit, caller: Caller, leaving: Leaving, response: Response[Any]) -> None:
+def _end(visit: Visit, caller: Caller, leaving: Leaving, response: Redirect) -> None:
     act = visit.act(caller)
     if caller.session_id is None:
         visit.house.database.write(end_session.log_out, act, leaving)
@@ -79,9 +80,9 @@ def _end(visit: Visit, caller: Caller, leaving: Leaving, response: Response[Any]
     seen = visit.house.database.read(see.one_session, act, caller.session_id)
     ended = visit.house.database.write(end_session.log_out, act, leaving)
     told = ways.frames(visit, end_session.sessions_of(leaving, caller))
-    lines = _lines(visit, ended, display_names([seen]), told)
+    names = display_names([seen])
     title = flash.line("sign_out.done", name=caller.name)
-    flash.put(visit, response, NOBODY, title, *lines)
+    tell(visit, response, NOBODY, title, ended, lambda e: _lines(visit, e, names, told))
 
 
 def _lines(

@@ -19,7 +19,8 @@ from ostiary.services.see import Seen
 from ostiary.web import actions, flash, pages
 from ostiary.web.account.sessions import describer_of
 from ostiary.web.forms import Form, TheForm, TheVisit
-from ostiary.web.outcome import display_names, lines_of
+from ostiary.web.outcome import display_names, lines_of, tell
+from ostiary.web.pages import Redirect
 from ostiary.web.returning import HOME
 from ostiary.web.who import signed_in
 
@@ -106,8 +107,8 @@ def _end_others(visit: Visit, caller: Caller, form: Form) -> Response[Any]:
     ended = visit.house.database.write(end.end_others, act)
     response = pages.see_other(visit, HOME)
     title = flash.line("account.ended_others", count=ended.count)
-    lines = lines_of(visit, ended, display_names(before.items))
-    flash.put(visit, response, caller, title, *lines)
+    names = display_names(before.items)
+    tell(visit, response, caller, title, ended, lambda e: lines_of(visit, e, names))
     return response
 
 
@@ -142,7 +143,7 @@ def _gone(visit: Visit, caller: Caller) -> Response[Any]:
 
 def _tell(
     visit: Visit,
-    response: Response[Any],
+    response: Redirect,
     caller: Caller,
     seen: Seen,
     ended: Ended,
@@ -150,5 +151,5 @@ def _tell(
 ) -> None:
     device = describer_of(visit).title(seen.session)
     title = flash.line("account.ended", device=device)
-    lines = lines_of(visit, ended, display_names([seen]))
-    flash.put(visit, response, caller, title, *further, *lines)
+    names = display_names([seen])
+    tell(visit, response, caller, title, ended, lambda e: [*further, *lines_of(visit, e, names)])

@@ -16,7 +16,7 @@ from ostiary.web import flash, pages
 from ostiary.web.account import permissions
 from ostiary.web.answers import error_text
 from ostiary.web.forms import TheForm, TheVisit
-from ostiary.web.outcome import display_names, lines_of
+from ostiary.web.outcome import display_names, lines_of, tell
 from ostiary.web.who import signed_in
 
 PATH = "/account/security"
@@ -52,9 +52,11 @@ def change_password(visit: TheVisit, form: TheForm) -> Response[Any]:
         return _refused(visit, caller, error)
     response = pages.see_other(visit, PATH)
     title = flash.line("security.changed")
-    ended = flash.line("security.ended", count=done.ended.count)
-    further = lines_of(visit, done.ended, display_names(before.items))
-    flash.put(visit, response, caller, title, *([ended] if done.ended.count else []), *further)
+    count, names = done.ended.count, display_names(before.items)
+    others = [flash.line("security.ended", count=count)] if count else []
+    tell(
+        visit, response, caller, title, done.ended, lambda e: [*others, *lines_of(visit, e, names)]
+    )
     if done.secret is not None:
         own = read(see.one_session, act, caller.session_id or "")
         renew_session(visit, response, own.session, done.secret)

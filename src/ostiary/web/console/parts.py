@@ -18,7 +18,7 @@ from ostiary.storage.database import Transaction
 from ostiary.web import flash, pages
 from ostiary.web.flash import Line, line
 from ostiary.web.forms import Form
-from ostiary.web.outcome import lines_of
+from ostiary.web.outcome import lines_of, tell
 from ostiary.web.returning import safe_path
 from ostiary.web.who import administrator
 
@@ -105,11 +105,12 @@ def done(
     return response
 
 
-def ended_lines(visit: Visit, outcome: Ended) -> list[Line]:
-    """How many sessions something ended besides, and who is told; nothing when it ended none."""
-    if not outcome.count:
-        return []
-    return [line("console.ended.title", count=outcome.count), *lines_of(visit, outcome, {})]
+def done_and_ended(visit: Visit, act: Act, to: str, title: Line, outcome: Ended) -> Response[Any]:
+    """The same for something that ended sessions besides; nothing is said of that if it did not."""
+    response = pages.see_other(visit, to)
+    ended = [line("console.ended.title", count=outcome.count)] if outcome.count else []
+    tell(visit, response, act.caller, title, outcome, lambda e: [*ended, *lines_of(visit, e, {})])
+    return response
 
 
 def ended(
@@ -138,4 +139,9 @@ def ended(
     title = line("console.ended.title", count=sessions)
     if people > 1:
         title = line("console.ended.of_users", count=sessions, users=f"{people:,}")
-    return done(visit, act, to, title, *lines_of(visit, outcome, {}))
+    if count is not None and count > outcome.count:
+        # Of the first parts nobody knows any more which sessions they were.
+        return done(visit, act, to, title, *lines_of(visit, outcome, {}))
+    response = pages.see_other(visit, to)
+    tell(visit, response, act.caller, title, outcome, lambda e: lines_of(visit, e, {}))
+    return response

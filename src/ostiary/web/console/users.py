@@ -190,8 +190,8 @@ def _set_disabled(visit: Visit, act: Act, form: Form, *, disabled: bool) -> Resp
         users.update_user, act, visit.house.vault, organization, name, change
     )
     title = line("console.user.is_disabled" if disabled else "console.user.is_enabled", name=name)
-    lines = parts.ended_lines(visit, written.ended)
-    return parts.done(visit, act, address_of(organization, name), title, *lines)
+    to = address_of(organization, name)
+    return parts.done_and_ended(visit, act, to, title, written.ended)
 
 
 def _delete(visit: Visit, act: Act, form: Form) -> Response[Any]:
@@ -199,7 +199,7 @@ def _delete(visit: Visit, act: Act, form: Form) -> Response[Any]:
     ended = visit.house.database.write(users.delete_user, act, organization, name)
     title = line("console.user.is_deleted", name=name)
     to = f"{PATH}?{urlencode({'organization': organization})}"
-    return parts.done(visit, act, to, title, *parts.ended_lines(visit, ended))
+    return parts.done_and_ended(visit, act, to, title, ended)
 
 
 def _set_password(visit: Visit, act: Act, form: Form) -> Response[Any]:
@@ -210,8 +210,8 @@ def _set_password(visit: Visit, act: Act, form: Form) -> Response[Any]:
         wrong = refused({}, error)
         return _user_page(visit, act, organization, name, form=wrong, status=_BAD)
     title = line("console.user.has_password", name=name)
-    lines = parts.ended_lines(visit, outcome.ended)
-    return parts.done(visit, act, address_of(organization, name), title, *lines)
+    to = address_of(organization, name)
+    return parts.done_and_ended(visit, act, to, title, outcome.ended)
 
 
 def _named(form: Form) -> tuple[str, str]:
