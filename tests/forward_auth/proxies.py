@@ -9,8 +9,8 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPSConnection
 from http.cookies import SimpleCookie
@@ -18,9 +18,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlencode, urljoin, urlsplit
 
+import httpx
+
+from ostiary.domain.access import OPERATOR
+from ostiary.ops.compose import close_house, open_house, utc_now
+from ostiary.services import applications, protected_hosts
+from ostiary.services.house import Act
+from ostiary.storage.protected_hosts import ProtectedHost
 from tests.support.certificates import certify
 from tests.support.programs import need_program
-from tests.support.server import PROGRAM, Server, install, until
+from tests.support.server import Server, install, until
 
 RECIPES = Path(__file__).parents[2] / "docs/recipes"
 ID, WIKI = "id.example.org", "wiki.example.org"
@@ -154,12 +161,22 @@ class Browser:
     jars: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def ask(
-        self, url: str, *, method: str = "GET", body: str = "", **headers: str
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        body: str = "",
+        forged: Mapping[str, str] | None = None,
+        **headers: str,
     ) -> tuple[int, dict[str, str], str]:
-        """One request, no redirect followed: status, headers and body."""
+        """One request, no redirect followed: status, headers and body.
+
+        Names of ``headers`` have underscores for hyphens; those of ``forged`` are sent as they are.
+        """
         parts = urlsplit(url)
         host = parts.hostname or ""
         sent = {"Host": host, **{k.replace("_", "-"): v for k, v in headers.items()}}
+        sent |= forged or {}
         jar = self.jars.setdefault(host, {})
         if jar:
             sent["Cookie"] = "; ".join(f"{k}={v}" for k, v in jar.items())
@@ -213,9 +230,34 @@ class Browser:
 
 @dataclass
 class House:
-    """Everything that runs."""
+    """Ostiary and the application, with no way in yet."""
 
     server: Server
+    application: httpx.BasicAuth
+    certificate: Path
+    port: int
+    wiki: int
+
+    def end(self, session_id: str) -> None:
+        """Somebody ends a session."""
+        address = f"http://127.0.0.1:{self.port}/v1/sessions/{session_id}/end"
+        httpx.post(address, auth=self.application).raise_for_status()
+
+    @contextmanager
+    def behind(self, kind: str, folder: Path) -> Iterator[Front]:
+        """The same with a proxy of this kind in front of both."""
+        ports = Ports(free_port(), self.port, self.wiki)
+        command = PROXIES[kind](folder, ports, self.certificate)
+        tls = ssl.create_default_context(cafile=str(self.certificate))
+        with _running(command, folder, ports):
+            yield Front(self, ports.proxy, tls)
+
+
+@dataclass
+class Front:
+    """Where browsers come in."""
+
+    house: House
     port: int
     tls: ssl.SSLContext
 
@@ -223,36 +265,33 @@ class House:
         """A new one."""
         return Browser(self.port, self.tls)
 
-    def command(self, *words: str) -> str:
-        """The command line, beside the running server."""
-        data = str(self.server.data)
-        done = subprocess.run(
-            [PROGRAM, *words, "--data", data], check=True, capture_output=True, text=True
-        )
-        return done.stdout
-
 
 @contextmanager
-def house(kind: str, folder: Path) -> Iterator[House]:
-    """Ostiary, the application, and a proxy of this kind in front of both."""
-    certificate = certify(folder, ID, WIKI)
-    tls = ssl.create_default_context(cafile=str(certificate))
+def house(folder: Path) -> Iterator[House]:
+    """Ostiary, with ann and bob, and the application."""
+    port = free_port()
     settings = {
         "OSTIARY_SERVER__PUBLIC_URL": f"https://{ID}",
         "OSTIARY_SERVER__TRUSTED_PROXIES": "127.0.0.1",
-        "OSTIARY_SERVER__PORT": str(free_port()),
+        "OSTIARY_SERVER__PORT": str(port),
     }
     server = Server(folder / "data", settings=settings)
-    install(server.config, "ann", "bob")
-    with ExitStack() as stack:
-        at = stack.enter_context(wiki())
-        stack.enter_context(_started(server))
-        ports = Ports(free_port(), int(settings["OSTIARY_SERVER__PORT"]), at)
-        made = House(server, ports.proxy, tls)
-        made.command("apps", "add", "wiki", "--organization", "built-in")
-        made.command("apps", "hosts", "wiki", "--add", f"https://{WIKI}")
-        stack.enter_context(_running(PROXIES[kind](folder, ports, certificate), folder, ports))
-        yield made
+    installed = install(server.config, "ann", "bob")
+    _add_wiki(server)
+    with wiki() as at, _started(server):
+        yield House(server, installed.basic, certify(folder, ID, WIKI), port, at)
+
+
+def _add_wiki(server: Server) -> None:
+    opened = open_house(server.config)
+    try:
+        act, write = Act(caller=OPERATOR, now=utc_now()), opened.database.write
+        change = applications.ApplicationChange()
+        write(applications.add_application, act, opened.vault, "built-in", "wiki", change)
+        host = ProtectedHost(origin=f"https://{WIKI}")
+        write(protected_hosts.replace_hosts, act, "wiki", [host])
+    finally:
+        close_house(opened)
 
 
 @contextmanager
