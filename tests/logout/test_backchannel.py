@@ -11,7 +11,7 @@ import pytest
 
 from ostiary.domain.search import SessionFilter
 from ostiary.domain.session import EndReason
-from ostiary.services import cutting, end, passwords, report, retention, users
+from ostiary.services import applications, cutting, end, passwords, report, retention, users
 from ostiary.services.cutting import Subject
 from ostiary.storage import client_sessions
 from ostiary.storage.tables import client_session, notice
@@ -269,6 +269,24 @@ def test_a_cut_off_application_is_told_though_the_session_lives(shared: Place) -
     person.sign_out()
     shared.send()
     assert (party.told_of(first), party.told_of(second)) == (1, 1)
+
+
+def test_a_deleted_application_is_told_of_everything_it_was_used_for(shared: Place) -> None:
+    """Covers I05, I09: by the client id and the address that it had."""
+    world = shared.world
+    party = RelyingParty(world, shared.site, next(_paths))
+    inside = world.person(party.client.name)
+    beside = world.person()
+    sids = [sid_in(world, party.client.tokens(person)) for person in (inside, beside)]
+    world.write(applications.delete_application, world.act(), party.client.name)
+    settled(world)
+    shared.send()
+    assert sorted(claims["sid"] for claims in party.accepted) == sorted(sids)
+    assert inside.ended is EndReason.ADMIN_BULK
+    assert beside.ended is None
+    beside.sign_out()
+    shared.send()
+    assert len(party.accepted) == 2
 
 
 def test_applications_hear_of_their_own_sids_only(shared: Place) -> None:

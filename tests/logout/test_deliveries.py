@@ -19,7 +19,7 @@ from ostiary.services import notices
 from ostiary.services.courier import Courier
 from ostiary.storage import deliveries
 from ostiary.storage.database import Transaction
-from ostiary.storage.tables import notice
+from ostiary.storage.tables import audit_event, notice
 from tests.logout.conftest import Place
 from tests.logout.receivers import PATIENCE, Handler, RelyingParty, Reply, answer
 from tests.oidc.flow import Person
@@ -82,8 +82,9 @@ def test_a_process_sends_at_once_what_its_own_endings_owe(place: Place) -> None:
     place.site.wait("/wiki", 2)
 
 
-def test_it_goes_on_after_a_store_that_was_away(
-    place: Place, sending: Watched, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [Unavailable(detail="it is away"), RuntimeError("a bug")])
+def test_it_goes_on_after_a_look_that_failed(
+    place: Place, sending: Watched, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     monkeypatch.setattr("ostiary.ops.deliveries._AFTER_FAILURE", 0.01)
     failed = threading.Event()
@@ -92,7 +93,7 @@ def test_it_goes_on_after_a_store_that_was_away(
     def away(*args: object) -> object:
         if not failed.is_set():
             failed.set()
-            raise Unavailable(detail="it is away")
+            raise error
         return due(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(deliveries, "due", away)
@@ -103,12 +104,12 @@ def test_it_goes_on_after_a_store_that_was_away(
     place.site.wait("/wiki", 1)
 
 
-def waiting_for(may_go: threading.Event) -> Reply:
+def waiting_for(may_go: threading.Event, status: int = 200) -> Reply:
     """Answer when it is time."""
 
     def reply(handler: Handler) -> None:
         may_go.wait(PATIENCE)
-        handler.say(200)
+        handler.say(status)
 
     return reply
 
@@ -173,6 +174,53 @@ def test_what_takes_long_stays_its_senders(place: Place, monkeypatch: pytest.Mon
     may_go.set()
     assert place.deliveries.finish(PATIENCE)
     assert len(place.site.heard["/wiki"]) == 1
+
+
+def test_what_was_sent_and_not_written_down_is_sent_again(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Covers I09, I10: after the lease, by a fresh token; told at least once."""
+    wiki = RelyingParty(place.world, place.site, "/wiki")
+    ann = gone(wiki)
+    with monkeypatch.context() as patched:
+        patched.setattr(deliveries, "delivered", _away)
+        place.send()
+    assert len(wiki.accepted) == 1
+    assert place.deliveries.look() == 0
+    place.world.clock.forward(seconds=20)
+    place.send()
+    [row] = place.world.rows(notice, id=number_of(ann))
+    assert (row.state, row.attempts) == ("delivered", 1)
+    assert wiki.told_of(row.sid) == len(wiki.seen) == 2
+
+
+def _away(*_: object) -> None:
+    raise Unavailable(detail="it is away")
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_one_that_comes_too_late_changes_nothing(place: Place, status: int) -> None:
+    """Covers I09: another process had taken it over and delivered it."""
+    wiki = RelyingParty(place.world, place.site, "/wiki")
+    may_go = threading.Event()
+    place.site.answers["/wiki"] = waiting_for(may_go, status)
+    ann = gone(wiki)
+    assert place.deliveries.look() == 1
+    place.site.wait("/wiki", 1)
+    place.world.clock.forward(seconds=20)
+    place.site.answers["/wiki"] = wiki.receive
+    other = place.process("other")
+    assert other.look() == 1
+    assert other.finish(PATIENCE)
+    place.world.clock.forward(seconds=1)
+    may_go.set()
+    assert place.deliveries.finish(PATIENCE)
+    [row] = place.world.rows(notice, id=number_of(ann))
+    assert (row.state, row.attempts, row.last_error) == ("delivered", 1, "")
+    assert row.settled_at < place.world.clock.now
+    events = [e.event for e in place.world.rows(audit_event, session_id=ann.session_id)]
+    assert events.count("notice.delivered") == 1
+    assert "notice.failed" not in events
 
 
 def test_a_kind_that_this_version_cannot_send_waits_for_one_that_can(place: Place) -> None:

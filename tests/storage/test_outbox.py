@@ -85,15 +85,6 @@ def test_a_lease_is_longer_while_its_holder_lives(world: World) -> None:
     assert ids(claim(world, "b", now=later(seconds=25))) == [number]
 
 
-def test_what_is_given_back_is_due_at_once(world: World) -> None:
-    number = owe(world)
-    claim(world, "a")
-    world.store.write(deliveries.release, [number], "b", NOW)
-    assert claim(world, "b") == []
-    world.store.write(deliveries.release, [number], "a", NOW)
-    assert ids(claim(world, "b")) == [number]
-
-
 def test_each_target_has_a_queue_of_its_own_in_due_order(world: World) -> None:
     wiki = [owe(world, "wiki", at=earlier(minutes=9 - n)) for n in range(4)]
     mail = owe(world, "mail", at=earlier(minutes=1))

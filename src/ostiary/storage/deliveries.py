@@ -107,15 +107,6 @@ def renew(tx: Transaction, ids: Sequence[int], holder: str, now: datetime) -> No
     )
 
 
-def release(tx: Transaction, ids: Sequence[int], holder: str, now: datetime) -> None:
-    """Give back what was claimed and not sent."""
-    tx.execute(
-        update(notice)
-        .where(notice.c.id.in_(ids), notice.c.claimed_by == holder, notice.c.settled_at.is_(None))
-        .values(claimed_by=None, next_attempt_at=now)
-    )
-
-
 def delivered(tx: Transaction, item: Notice, now: datetime) -> bool:
     """Write that a notice was accepted.
 
