@@ -86,6 +86,11 @@ def finish(
     )
 
 
+def any_finished(tx: Transaction, since: datetime) -> bool:
+    """Whether any job was done since then: some server runs, or did until a moment ago."""
+    return tx.row(select(job.c.name).where(job.c.last_finished_at >= since).limit(1)) is not None
+
+
 def every(tx: Transaction) -> list[JobRow]:
     """All jobs that ever ran."""
     return [

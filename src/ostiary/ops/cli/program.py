@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
@@ -14,10 +16,13 @@ import click
 
 from ostiary.domain.access import OPERATOR
 from ostiary.domain.errors import OstiaryError
+from ostiary.domain.logout import Ended
+from ostiary.edge.telling import after_a_moment
 from ostiary.ops.cli.output import clean, to_json
 from ostiary.ops.compose import close_house, open_house
 from ostiary.ops.config_file import Loaded, load
 from ostiary.services.house import Act, House
+from ostiary.storage import jobs as leases
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,6 +31,9 @@ FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 """As a shell says it of a program that Ctrl-C ended."""
+
+_SERVES_WITHIN = timedelta(minutes=2)
+"""Some job of a running server was done that lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,14 @@ class Work:
     ) -> R:
         """Run a verb of the services in a writing transaction."""
         return self.house.database.write(verb, self.act, *args, **kwargs)
+
+    def by_now(self, ended: Ended) -> Ended:
+        """The same ending, after a moment in which servers tell applications, if any runs."""
+        if not ended.pending:
+            return ended
+        since = self.house.clock() - _SERVES_WITHIN
+        served = self.house.database.read(leases.any_finished, since)
+        return asyncio.run(after_a_moment(self.house, ended)) if served else ended
 
 
 @dataclass(frozen=True, slots=True)

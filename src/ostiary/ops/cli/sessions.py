@@ -317,7 +317,7 @@ def _end_ids(asked: Asked, work: Work, ids: tuple[str, ...], *, dry_run: bool) -
         outcome = _end_in_batches(work, ids)
         live = set(outcome.ended)
         people = {seen.session.user_key for seen in found if seen.session.id in live}
-        outcome = msgspec.structs.replace(outcome, users=len(people))
+        outcome = work.by_now(msgspec.structs.replace(outcome, users=len(people)))
         view, tell = ending_view(outcome), functools.partial(shapes.tell_ended, outcome)
     missing = [i for i in ids if i not in live]
     if missing and not live:
@@ -350,7 +350,7 @@ def _end_matching(
         return 0
     if preview.sessions and not yes:
         shapes.confirm(preview)
-    outcome = _end_with_progress(work, chosen, preview.sessions)
+    outcome = work.by_now(_end_with_progress(work, chosen, preview.sessions))
     asked.answer(ending_view(outcome), lambda: shapes.tell_ended(outcome))
     return 0
 

@@ -136,13 +136,14 @@ def enable(asked: Asked, account: Account) -> None:
 
 def _change(asked: Asked, work: Work, account: Account, change: UserChange, done: str) -> None:
     written = work.write(users.update_user, work.house.vault, *account, change)
+    ended = work.by_now(written.ended)
 
     def tell() -> None:
         output.line(f"User {_name(written.user)} {done}.")
         if change.disabled:
-            shapes.tell_ended(written.ended)
+            shapes.tell_ended(ended)
 
-    asked.answer(shapes.with_ending(user_view(written.user), written.ended), tell)
+    asked.answer(shapes.with_ending(user_view(written.user), ended), tell)
 
 
 @command.command("delete")
@@ -162,7 +163,7 @@ def delete(asked: Asked, account: Account, *, yes: bool) -> None:
                 abort=True,
                 err=True,
             )
-        ended = work.write(users.delete_user, *account)
+        ended = work.by_now(work.write(users.delete_user, *account))
     _tell_ended(asked, account, ended, "deleted")
 
 
@@ -179,7 +180,8 @@ def set_password(asked: Asked, account: Account, *, password_stdin: bool) -> Non
         work.read(users.get_user, *account)
         password = ask_password(from_stdin=password_stdin)
         done = passwords.set_for(work.house, work.act, *account, password)
-    _tell_ended(asked, account, done.ended, "has a new password")
+        ended = work.by_now(done.ended)
+    _tell_ended(asked, account, ended, "has a new password")
 
 
 def _tell_ended(asked: Asked, account: Account, ended: Ended, done: str) -> None:
