@@ -35,8 +35,8 @@ from tests.services.tokens import (
 )
 from tests.support.installation import PASSWORD
 
-ROUNDS = 8
-SECONDS = 1.5
+ROUNDS = 6
+SECONDS = 1.0
 
 
 def _rounds() -> Iterator[int]:
