@@ -25,11 +25,11 @@ GIVE_UP_AFTER = 6 * 3_600
 class Place:
     """A world, a site that its applications are on, and the deliveries of one process."""
 
-    def __init__(self, directory: Path, site: Site) -> None:
+    def __init__(self, directory: Path, site: Site, url: str = "") -> None:
         """Set it up; the deliveries run only when they are told to."""
         self.site = site
         self.world = World(
-            f"sqlite:///{directory / 'ostiary.db'}",
+            url or f"sqlite:///{directory / 'ostiary.db'}",
             directory,
             policy=Policy(give_up_after=GIVE_UP_AFTER),
             outbound=Outbound(parse_networks(["127.0.0.0/8"]), total_seconds=PATIENCE),
@@ -73,3 +73,12 @@ def place(shared: Place) -> Iterator[Place]:
     shared.clear()
     yield shared
     assert shared.deliveries.finish(PATIENCE)
+
+
+@pytest.fixture
+def postgresql_place(postgresql_url: str, tmp_path: Path) -> Iterator[Place]:
+    """A place on PostgreSQL, for races."""
+    with Site() as site:
+        made = Place(tmp_path, site, postgresql_url)
+        yield made
+        made.world.close()

@@ -331,11 +331,15 @@ def test_what_a_dead_process_held_is_free_within_twenty_seconds(place: Place) ->
     assert wiki.told_of(owed(ann).sid) == 1
 
 
-def test_two_processes_tell_each_application_once(place: Place) -> None:
+@pytest.mark.parametrize("name", ["place", "postgresql_place"])
+def test_two_processes_tell_each_application_once(
+    request: pytest.FixtureRequest, name: str
+) -> None:
     """Covers I09."""
+    place: Place = request.getfixturevalue(name)
     wiki = relying_party(place, "/wiki")
     people = [gone(wiki) for _ in range(12)]
-    processes = [place.process(name) for name in ("one", "two")]
+    processes = [place.process(holder) for holder in ("one", "two")]
     begin = threading.Barrier(len(processes))
 
     def send(which: int) -> None:
