@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,17 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.forward_auth.proxies import ID, PAGE, PROXIES, WIKI, Browser, Front, House, house
+from tests.forward_auth.proxies import (
+    ID,
+    PAGE,
+    PROXIES,
+    RECIPES,
+    WIKI,
+    Browser,
+    Front,
+    House,
+    house,
+)
 from tests.support.installation import PASSWORD
 from tests.web.windows import ARGUMENTS, TIMEOUT
 
@@ -81,6 +92,17 @@ def test_what_a_visitor_says_of_himself_is_not_passed_on(here: Front) -> None:
     assert headers["x-ostiary-user"] == "ann"
     assert headers.get("remote-user", "ann") == "ann"
     assert not {"admin", "admins", "mine"} & set(headers.values())
+
+
+def test_traefik_takes_every_spelling_of_an_identity_out() -> None:
+    """Covers L20: the pattern alone, since its program is seldom there."""
+    recipe = (RECIPES / "traefik-ostiary.yml").read_text()
+    [pattern] = re.findall(r"authResponseHeadersRegex: (\S+)\n", recipe)
+    further = ("X-Ostiary_user", "X_ostiary-User", "X.ostiary.user", "X-Ostiary-Auth-Time")
+    for name in (*FORGED, *further):
+        assert re.search(pattern, name), name
+    for name in ("Cookie", "X-Forwarded-Host", "Remote-Users", "Accept"):
+        assert not re.search(pattern, name), name
 
 
 def test_nobody_gets_in_by_what_he_says_about_the_request(here: Front) -> None:
