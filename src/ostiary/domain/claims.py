@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
 
 from ostiary.domain.accounts import Application, User
-from ostiary.domain.client import OPENID
 from ostiary.domain.grant import Detail, Grant
 
 SUPPORTED = (
@@ -163,8 +162,3 @@ def access_token(
         claims |= _about_authentication(detail)
         claims |= {"grant_id": grant.id} if grant.offline else {"sid": detail.sid}
     return claims
-
-
-def is_about_user(scope: Sequence[str]) -> bool:
-    """Whether these scopes let somebody know who the user is (Core 3.1.2.1)."""
-    return OPENID in scope

@@ -95,7 +95,7 @@ STANDARD = Shape()
 def needs_signature(draft: Draft) -> bool:
     """Whether minting takes the time of a signature, and reads which key signs."""
     is_opaque = draft.application.access_token_format == TokenFormat.OPAQUE.value
-    return not is_opaque or (draft.subject is not None and OPENID in draft.scope)
+    return not is_opaque or _is_about_user(draft)
 
 
 def mint(
@@ -121,8 +121,11 @@ def mint(
     expires_at = min(now + lifetime, draft.until)
     detail = msgspec.structs.replace(draft.detail, scope=draft.scope, nonce="", jti=shape.new_jti())
     is_jwt = draft.application.access_token_format != TokenFormat.OPAQUE.value
-    if is_jwt:
-        access = _access_jwt(house, issuer, draft, detail, now, expires_at, shape)
+    alg = draft.application.id_token_alg
+    key = keys.active_key(house, alg, now) if needs_signature(draft) else None
+    if is_jwt and key is not None:
+        said = _access_claims(issuer, draft, detail, now, expires_at)
+        access = keys.sign_by(house, key, shape.access_token(draft, said), typ=shape.access_typ)
     else:
         access = new_secret()
     rows = [_row(house.vault, access, TokenKind.ACCESS, draft, detail, now, expires_at, jwt=is_jwt)]
@@ -133,30 +136,27 @@ def mint(
         ends = min(now + idle, draft.grant.expires_at)
         kept = msgspec.structs.replace(draft.detail, nonce="", follows=follows.hex())
         rows.append(_row(house.vault, refresh, TokenKind.REFRESH, draft, kept, now, ends))
+    id_token = ""
+    if key is not None and _is_about_user(draft):
+        said = _id_claims(issuer, draft, access, now)
+        id_token = keys.sign_by(house, key, shape.id_token(draft, said), typ=keys.ID_TOKEN)
     answer = TokenAnswer(
         access_token=access,
         token_type="Bearer",  # noqa: S106 - a scheme
         expires_in=int((expires_at - now).total_seconds()),
         scope=" ".join(draft.scope),
         refresh_token=refresh,
-        id_token=_id_token(house, issuer, draft, access, now, shape),
+        id_token=id_token,
     )
     return Minted(answer=answer, tokens=tuple(rows))
 
 
-def _access_jwt(
-    house: House,
-    issuer: str,
-    draft: Draft,
-    detail: Detail,
-    now: datetime,
-    expires_at: datetime,
-    shape: Shape,
-) -> str:
-    application = draft.application
-    said = claims.access_token(
+def _access_claims(
+    issuer: str, draft: Draft, detail: Detail, now: datetime, expires_at: datetime
+) -> dict[str, Any]:
+    return claims.access_token(
         issuer=issuer,
-        application=application,
+        application=draft.application,
         grant=draft.grant,
         organization=draft.organization,
         subject=subject_of(draft),
@@ -164,28 +164,25 @@ def _access_jwt(
         issued=int(now.timestamp()),
         expires=int(expires_at.timestamp()),
     )
-    key = keys.active_key(house, application.id_token_alg, now)
-    return keys.sign_by(house, key, shape.access_token(draft, said), typ=shape.access_typ)
 
 
-def _id_token(
-    house: House, issuer: str, draft: Draft, access_token: str, now: datetime, shape: Shape
-) -> str:
-    """An ID token where the grant is about a user's identity, else nothing."""
-    if draft.subject is None or OPENID not in draft.scope:
-        return ""
-    alg = draft.application.id_token_alg
-    said = claims.id_token(
+def _is_about_user(draft: Draft) -> bool:
+    """Whether there is an ID token: where the grant is about a user's identity."""
+    return draft.subject is not None and OPENID in draft.scope
+
+
+def _id_claims(issuer: str, draft: Draft, access_token: str, now: datetime) -> dict[str, Any]:
+    if draft.subject is None:
+        raise AssertionError  # then there is no ID token
+    return claims.id_token(
         issuer=issuer,
         application=draft.application,
         subject=draft.subject,
         detail=msgspec.structs.replace(draft.detail, scope=draft.scope),
-        at_hash=left_half(alg, access_token),
+        at_hash=left_half(draft.application.id_token_alg, access_token),
         issued=int(now.timestamp()),
         lifetime=ID_TOKEN_LIFETIME,
     )
-    key = keys.active_key(house, alg, now)
-    return keys.sign_by(house, key, shape.id_token(draft, said), typ=keys.ID_TOKEN)
 
 
 def subject_of(draft: Draft) -> str:
