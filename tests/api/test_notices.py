@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from datetime import timedelta
+
 import pytest
 
 from ostiary.domain.notice import NoticeFilter, NoticeState
-from ostiary.services import end
+from ostiary.gateways.outbound import Outbound
+from ostiary.services import deliver, end
+from ostiary.services.courier import Courier
 from ostiary.storage import deliveries, outbox
 from tests.api.world import LOGOUT, World, problem
 
@@ -75,6 +80,35 @@ def test_one_that_was_given_up_is_tried_anew_where_the_application_is_now(both: 
     assert found.owed_at == both.here.clock.now
     [event] = both.boss.get("/v1/events?event=notice.resent").json()["items"]
     assert event["detail"]["notice"] == item["id"]
+
+
+def test_one_that_is_sent_again_does_not_wait_for_its_target_to_be_tried(world: World) -> None:
+    owe(world)
+    [item] = world.boss.get("/v1/notices").json()["items"]
+    here, now = world.here, world.here.clock.now
+    here.write(deliveries.count_failure, outbox.lane_of(LOGOUT))
+    here.write(deliveries.leave_alone, outbox.lane_of(LOGOUT), now + timedelta(minutes=5))
+    assert here.read(deliveries.due, now) == []
+    assert world.boss.post(f"/v1/notices/{item['id']}/resend").status_code == 200
+    assert [lane.failures for lane in here.read(deliveries.due, now)] == [0]
+
+
+def test_users_are_not_told_where_applications_listen(world: World) -> None:
+    """What their servers answered is not the users' business either."""
+    session_id = owe(world)
+    here = world.here
+    [item] = here.write(deliveries.claim, outbox.lane_of(LOGOUT), "x", limit=1, now=here.clock.now)
+    inside = Outbound(resolve=lambda *_: ["10.1.2.3"])
+    house = dataclasses.replace(here.house, outbound=inside)
+    courier = Courier(house=house, issuer=here.public_url, holder="x")
+    assert deliver.attempt(courier, item) is deliver.Outcome.FAILED
+    [event] = world.boss.get("/v1/events?event=notice.failed").json()["items"]
+    assert event["session_id"] == session_id
+    assert event["detail"]["target"] == LOGOUT
+    assert "10.1.2.3" in event["detail"]["error"]
+    ann, _ = world.sign_in("acme/ann")
+    [event] = ann.get("/v1/me/events?event=notice.failed").json()["items"]
+    assert event["detail"] == {"notice": item.id, "kind": "backchannel_logout", "attempts": 1}
 
 
 def test_what_was_accepted_or_has_no_address_is_not_sent_again(world: World) -> None:

@@ -16,6 +16,15 @@ from ostiary.services.pages import paged
 from ostiary.storage import audit
 from ostiary.storage.database import Transaction
 
+_ABOUT_NOTICES = frozenset(
+    {
+        Event.NOTICE_DELIVERED,
+        Event.NOTICE_FAILED,
+        Event.NOTICE_GIVEN_UP,
+        Event.NOTICE_RESENT,
+    }
+)
+
 
 def list_events(
     tx: Transaction,
@@ -83,7 +92,7 @@ def list_events(
         count=lambda up_to: audit.count(tx, reach, up_to=up_to),
     )
     if _is_plain(act.caller):
-        shown = tuple(_without_others_addresses(act.caller, item) for item in found.items)
+        shown = tuple(_for_users(act.caller, item) for item in found.items)
         return msgspec.structs.replace(found, items=shown)
     return found
 
@@ -113,8 +122,15 @@ def _within_reach(caller: Caller, chosen: EventFilter) -> EventFilter:
     return msgspec.structs.replace(narrowed, user=caller.name)
 
 
-def _without_others_addresses(caller: Caller, item: AuditEvent) -> AuditEvent:
-    """Where an administrator sits is not the user's business; where strangers tried is."""
+def _for_users(caller: Caller, item: AuditEvent) -> AuditEvent:
+    """An event as a plain user sees it.
+
+    Where an administrator sits is not the user's business; where strangers tried is. Nor is where
+    applications listen, and what their servers answered.
+    """
+    if item.event in _ABOUT_NOTICES:
+        kept = {k: v for k, v in item.detail.items() if k not in {"target", "error"}}
+        item = msgspec.structs.replace(item, detail=kept)
     if item.actor in {caller.actor, "nobody"}:
         return item
     return msgspec.structs.replace(item, address="")
