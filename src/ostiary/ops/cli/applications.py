@@ -118,7 +118,10 @@ def hosts(
     max_age: int | None,
     background_counts: bool,
 ) -> None:
-    """List an application's hosts that a proxy guards, after adding and removing some."""
+    """List, add and remove protected hosts.
+
+    They are those of the application that a proxy guards.
+    """
     new = [
         ProtectedHost(
             origin=checked_origin(o), max_age=max_age, background_counts=background_counts
