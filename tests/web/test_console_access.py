@@ -35,6 +35,7 @@ PAGES = (
     "/console/organizations/acme/edit",
     "/console/organizations/acme/webhooks",
     "/console/organizations/acme/add-webhook",
+    "/console/notices",
     "/console/events",
 )
 
@@ -61,6 +62,7 @@ FOREIGN_PAGES = (
     "/console/applications/app-built-in",
     "/console/organizations/globex",
     "/console/organizations/globex/edit",
+    "/console/notices?organization=globex",
     "/console/events?organization=globex",
 )
 

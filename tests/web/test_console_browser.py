@@ -249,7 +249,10 @@ def fill_with_life(here: Installation) -> None:
 SEEN_IN = {
     "light": (),
     "dark": ("overview", "sessions", "records", "session", "user", "end-matching", "events"),
-    "phone": ("sessions", "records", "end-record", "users", "organization", "end-everything"),
+    "phone": (
+        *("sessions", "records", "end-record", "users", "organization", "end-everything"),
+        "notices",
+    ),
     "phone-light": ("overview", "sessions-filtered", "session", "user", "add-application"),
 }
 """The pages of each look; none named: all of them."""
@@ -286,6 +289,7 @@ def test_every_page_can_be_looked_at(chromium: Browser, here: Installation, look
         "organizations": "/console/organizations",
         "organization": "/console/organizations/acme",
         "edit-organization": "/console/organizations/acme/edit",
+        "notices": "/console/notices",
         "events": "/console/events",
     }
     options = {"viewport": LARGE} | LOOKS[look]

@@ -22,12 +22,15 @@ from ostiary.domain.access import NOBODY, OPERATOR, user_caller
 from ostiary.domain.accounts import Credential
 from ostiary.domain.errors import NotSignedIn
 from ostiary.domain.lifetime import Overrides
+from ostiary.domain.notice import NoticeFilter, NoticeState
+from ostiary.domain.search import LONGEST_PAGE
 from ostiary.domain.session import Device, Session
 from ostiary.gateways import visitors
 from ostiary.gateways.encodings import Cost
 from ostiary.gateways.passwords import Passwords
 from ostiary.services import (
     applications,
+    deliver,
     end,
     entering,
     organizations,
@@ -36,7 +39,7 @@ from ostiary.services import (
     users,
 )
 from ostiary.services.house import Act, House
-from ostiary.storage import sessions
+from ostiary.storage import outbox, sessions
 from ostiary.storage.users import by_key as users_by_key
 
 DAY: Final = 86_400
@@ -148,12 +151,15 @@ def fill(
 
     def catch_up(until: datetime) -> None:
         while later and later[0][0] <= until:
-            heapq.heappop(later)[2]()
+            then, _, what = heapq.heappop(later)
+            what()
+            _tell(house, then)
 
     with _hashing_quickly(house) as quick:
         for number, (at, who, organization) in enumerate(plan.sign_ins, start=1):
             catch_up(at)
             session = _sign_in(quick, chance, plan.password, organization, who, at)
+            _tell(house, at)
             made.append(session)
             for then, what in _follow_ups(house, chance, session):
                 heapq.heappush(later, (then, next(numbers), what))
@@ -304,6 +310,13 @@ def _follow_ups(
                 write(end.ensure_ended, Act(caller=OPERATOR, now=at), session.id)
 
         yield then, finish
+
+
+def _tell(house: House, at: datetime) -> None:
+    """The applications, which do not exist, have accepted what they are owed until then."""
+    waiting = NoticeFilter(state=NoticeState.PENDING)
+    for item in house.database.read(outbox.page, waiting, after=None, limit=LONGEST_PAGE):
+        house.database.write(deliver.accepted, item, at + timedelta(seconds=1))
 
 
 def _use(house: House, chance: random.Random, made: list[Session], now: datetime) -> None:

@@ -58,7 +58,7 @@ def attempt(courier: Courier, item: Notice) -> Outcome:
     error = _send(courier, item)
     now = house.clock()
     if not error:
-        return house.database.write(_accepted, item, now)
+        return house.database.write(accepted, item, now)
     give_up_at = item.owed_at + timedelta(seconds=house.policy.give_up_after)
     return house.database.write(
         _failed, item, courier.holder, error, now, give_up_at=give_up_at, spread=chance()
@@ -83,7 +83,8 @@ def _send(courier: Courier, item: Notice) -> str:
     return f"answered {answer.status}" + (f": {said}" if said else "")
 
 
-def _accepted(tx: Transaction, item: Notice, now: datetime) -> Outcome:
+def accepted(tx: Transaction, item: Notice, now: datetime) -> Outcome:
+    """Write down that a notice was accepted."""
     if not deliveries.delivered(tx, item, now):
         return Outcome.TAKEN_OVER
     _audit(tx, now, Event.NOTICE_DELIVERED, item, attempts=item.attempts + 1)
