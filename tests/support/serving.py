@@ -32,8 +32,13 @@ def serving(
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         installation = make(f"{'https' if certificate else 'http'}://{host}:{port}")
+        # Its own log_config would keep the lines of all later tests from the log.
         config = uvicorn.Config(
-            installation.app, log_level="warning", lifespan="on", ssl_certfile=certificate
+            installation.app,
+            log_config=None,
+            log_level="warning",
+            lifespan="on",
+            ssl_certfile=certificate,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
