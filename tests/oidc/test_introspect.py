@@ -105,9 +105,9 @@ def test_who_asks_has_to_prove_who_it_is(world: World) -> None:
 
 def test_applications_know_of_their_own_organizations_access_tokens(world: World) -> None:
     """Covers L11, R07: a token comes to a neighbour when its bearer calls it."""
-    world.organization("globex")
+    world.organization("hooli")
     ann, wiki, mail = world.person(), world.client(), world.client()
-    shop = world.client(organization="globex")
+    shop = world.client(organization="hooli")
     tokens = wiki.tokens(ann)
     assert mail.introspect(tokens["access_token"])["client_id"] == wiki.client_id
     assert mail.introspect(tokens["refresh_token"]) == INACTIVE
