@@ -16,7 +16,7 @@ from ostiary.domain.redirects import is_loopback
 from ostiary.services.applications import get_application
 from ostiary.services.house import Act
 from ostiary.services.standing import rechecked
-from ostiary.storage import audit, protected_hosts
+from ostiary.storage import applications, audit, protected_hosts
 from ostiary.storage.audit import NewEvent
 from ostiary.storage.database import Transaction
 from ostiary.storage.protected_hosts import ProtectedHost
@@ -49,6 +49,8 @@ def replace_hosts(
         BadInput: an origin or an age makes no sense.
     """
     found = get_application(tx, act, application)
+    # Of two changes at once the second sees what the first has made of it.
+    applications.get(tx, application, lock=True)
     wanted = [_checked(host) for host in hosts]
     if len(wanted) > MOST_HOSTS:
         raise BadInput("hosts", f"At most {MOST_HOSTS} hosts.")
