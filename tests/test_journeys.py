@@ -445,7 +445,7 @@ def test_any_journey(original: Path) -> None:
     run_state_machine_as_test(
         lambda: Journeys(folder),
         settings=settings(
-            max_examples=4,
+            max_examples=6,
             stateful_step_count=25,
             # The same examples in each run, and none sought after a failure: bounded in time.
             derandomize=True,

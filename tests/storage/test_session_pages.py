@@ -203,7 +203,7 @@ ORDERS = st.builds(Order, sort=st.sampled_from(Sort), descending=st.booleans())
 
 
 @given(chosen=FILTERS, order=ORDERS, limit=st.integers(1, 9), data=st.data())
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_pages_in_both_directions_are_the_sorted_whole(
     crowd: Crowd, chosen: SessionFilter, order: Order, limit: int, data: st.DataObject
 ) -> None:
